@@ -1,0 +1,48 @@
+# The two commands of the README are `make demo` and `make test`; `make check` is what CI's author runs.
+# Everything is installed into .venv from pyproject.toml, with the versions pinned in it ([tool.uv]
+# constraint-dependencies): uv reads them there, and pip is given the same list.
+
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+INSTALLED_DEV := .venv/.installed-dev
+
+.PHONY: demo test check format lint types bench clean
+
+demo: $(INSTALLED)
+	@$(BIN)/kbtool demo
+
+test: $(INSTALLED_DEV)
+	$(BIN)/pytest
+
+check: $(INSTALLED_DEV)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/pytest
+
+format: $(INSTALLED_DEV)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(INSTALLED_DEV)
+	$(BIN)/python benchmarks/startup.py
+	$(BIN)/python benchmarks/size.py
+
+clean:
+	rm -rf .venv .kbtool build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+.venv/constraints.txt: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(PYTHON) -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["tool"]["uv"]["constraint-dependencies"], sep="\n")' > $@
+
+$(INSTALLED): .venv/constraints.txt
+	@echo "Installing into .venv (once; a minute or two)…"
+	@$(BIN)/pip install --quiet --disable-pip-version-check -c $< -e .
+	@touch $@
+
+$(INSTALLED_DEV): .venv/constraints.txt
+	@echo "Installing into .venv with what the tests need (once; a minute or two)…"
+	@$(BIN)/pip install --quiet --disable-pip-version-check -c $< -e '.[dev]'
+	@touch $@ $(INSTALLED)

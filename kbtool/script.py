@@ -1,0 +1,49 @@
+"""Writing systems: which one a text is in, and when two texts say the same in spite of spelling.
+
+Script ranges are enough to tell Chinese, Japanese and Korean from the rest; telling Latin-script
+languages apart is left to whoever knows (a golden question says its language itself).
+"""
+
+from __future__ import annotations
+
+import unicodedata
+
+import regex
+
+_HAN = regex.compile(r"\p{Han}")
+_KANA = regex.compile(r"[\p{Hiragana}\p{Katakana}]")
+_HANGUL = regex.compile(r"\p{Hangul}")
+_CJK = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}]")
+_LETTER = regex.compile(r"\p{L}")
+_BETWEEN_CJK = regex.compile(
+    r"(?<=[\p{Han}\p{Hiragana}\p{Katakana}\p{P}])\s+|\s+(?=[\p{Han}\p{Hiragana}\p{Katakana}])"
+)
+_NOT_WORD = regex.compile(r"[^\p{L}\p{N}]+")
+
+
+def is_mostly_cjk(text: str) -> bool:
+    """Whether more than half of the letters are Han, kana or hangul (an embedder's token each)."""
+    letters = len(_LETTER.findall(text))
+    return letters > 0 and len(_CJK.findall(text)) * 2 > letters
+
+
+def language(text: str) -> str:
+    """The code "zh", "ja" or "ko" by script, else "": Latin script does not say which language."""
+    if not is_mostly_cjk(text):
+        return ""
+    kana, hangul, han = len(_KANA.findall(text)), len(_HANGUL.findall(text)), len(_HAN.findall(text))
+    if hangul > han + kana:
+        return "ko"
+    # Japanese prose is about half kana; a Chinese page may quote a Japanese name.
+    return "ja" if kana * 5 > han else "zh"
+
+
+def fold(text: str) -> str:
+    """The text without what does not change its meaning: width, case, runs of white space (none in CJK)."""
+    folded = " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+    return _BETWEEN_CJK.sub("", folded)
+
+
+def slugify(text: str) -> str:
+    """A readable name in any script: letters and digits, joined by hyphens."""
+    return _NOT_WORD.sub("-", unicodedata.normalize("NFKC", text).casefold()).strip("-")
