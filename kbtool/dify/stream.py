@@ -1,0 +1,99 @@
+"""A streamed answer, put together from its events. No I/O.
+
+Chat and agent apps end with `message_end`, which carries the citations. Chatflows of 1.13.0 end without
+it: their text is in the `message` events and in `workflow_finished`, their scores in the finished
+knowledge-retrieval node. Errors come under HTTP 200, also after half an answer. Pings carry nothing
+(contract §7; recordings 308-321).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from kbtool.dify.wire import error_of, parse_citations
+from kbtool.errors import ContractBroken, Rejected, Unavailable
+from kbtool.model import Answer, Hit, Question
+
+
+@dataclass(slots=True)
+class Stream:
+    """Collects the events of one answer; feed it lines, then ask for the `answer`."""
+
+    question: Question
+    _text: list[str] = field(default_factory=list)
+    _replaced: str | None = None
+    _hits: tuple[Hit, ...] = ()
+    _usage: dict[str, Any] = field(default_factory=dict)
+    _conversation_id: str = ""
+    _message_id: str = ""
+    _is_finished: bool = False
+
+    def feed(self, line: str) -> None:
+        """One line of the event stream. Raises what an `error` event or a failed workflow means."""
+        if not line.startswith("data:"):
+            return
+        try:
+            event = json.loads(line[5:])
+            name = event["event"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise ContractBroken(f"Dify chat: an event that is not understood ({error})") from error
+        self._conversation_id = event.get("conversation_id") or self._conversation_id
+        self._message_id = event.get("message_id") or self._message_id
+        match name:
+            case "message" | "agent_message":
+                self._text.append(event.get("answer") or "")
+            case "message_replace":
+                self._replaced = event.get("answer") or ""
+            case "message_end":
+                metadata = event.get("metadata") or {}
+                self._hits = parse_citations(metadata.get("retriever_resources")) or self._hits
+                self._usage = metadata.get("usage") or {}
+                self._is_finished = True
+            case "node_finished":
+                self._take_node(event.get("data") or {})
+            case "workflow_finished":
+                self._take_workflow(event.get("data") or {})
+            case "error":
+                raise error_of(int(event.get("status") or 400), event, "chat-messages (in the stream)")
+
+    def answer(self, latency: float | None = None) -> Answer:
+        """The whole answer. A stream that broke off before its end is `Unavailable`, not a short answer."""
+        if not self._is_finished:
+            raise Unavailable("Dify's answer broke off before its end", hint="Try again in a minute.")
+        return Answer(
+            question=self.question,
+            text=self._replaced if self._replaced is not None else "".join(self._text),
+            hits=self._hits,
+            conversation_id=self._conversation_id,
+            message_id=self._message_id,
+            latency=latency,
+            tokens=self._usage.get("total_tokens"),
+            price=self._usage.get("total_price"),
+        )
+
+    def _take_node(self, node: dict[str, Any]) -> None:
+        if node.get("node_type") != "knowledge-retrieval":
+            return
+        results: Iterable[Any] = (node.get("outputs") or {}).get("result") or ()
+        try:
+            self._hits = parse_citations([{**r["metadata"], "content": r["content"]} for r in results])
+        except (KeyError, TypeError) as error:
+            raise ContractBroken(f"Dify chatflow: no {error} in the knowledge-retrieval node") from error
+
+    def _take_workflow(self, data: dict[str, Any]) -> None:
+        if data.get("status") == "failed":
+            raise Rejected(f"Dify's chatflow failed: {str(data.get('error') or '')[:300]}")
+        if not self._text:
+            self._text.append(str((data.get("outputs") or {}).get("answer") or ""))
+        self._is_finished = True
+
+
+def read(lines: Iterable[str], question: Question) -> Answer:
+    """The answer in a recorded stream."""
+    stream = Stream(question)
+    for line in lines:
+        stream.feed(line)
+    return stream.answer()

@@ -1,0 +1,25 @@
+"""What Dify does to every text it stores, whatever the rules of the dataset say.
+
+Its cleaner's control-character class was written in bytes, so that three letters fall into it, and it
+rewrites two model markers (recorded on 1.13.0; contract §10). We send what survives, and compare what
+comes back with `stored`, so that a difference means that somebody else changed something.
+"""
+
+from __future__ import annotations
+
+import re
+
+_SPELLED_OTHERWISE = {"ï": "i\u0308", "Ï": "I\u0308", "¾": "3/4"}
+_DROPPED = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\xef\xbf\xbe]")
+
+
+def sendable(text: str) -> str:
+    """The same text in characters that survive: `ï` decomposed, `¾` written out."""
+    for lost, kept in _SPELLED_OTHERWISE.items():
+        text = text.replace(lost, kept)
+    return text
+
+
+def stored(text: str) -> str:
+    """What Dify will have stored for a text that was sent: `¿` and control characters gone, `<|` as `<`."""
+    return _DROPPED.sub("", text.replace("<|", "<").replace("|>", ">"))
