@@ -1,0 +1,249 @@
+"""kb.toml: what to read, where it goes, how it is searched, judged and handed off.
+
+Strict: an unknown key is an error that names the nearest known one. Paths are relative to the file.
+Secrets never stand in it; they come from the environment (`Secrets`).
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from kbtool.chunk import Bounds
+from kbtool.dify.wire import DatasetProfile, RetrievalProfile
+from kbtool.errors import ConfigError
+from kbtool.handoff import Policy
+
+FILE = "kb.toml"
+EMBEDDED = "embedded"
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Corpus(_Table):
+    """`sources` are zips, folders and files; `exclude` are globs on paths inside the exports."""
+
+    sources: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+
+
+class Chunking(_Table):
+    """Longest chunks in characters (design decision 5). Dify's own bound is 4,000."""
+
+    child_max: int = Field(default=800, ge=100, le=3800)
+    child_max_cjk: int = Field(default=400, ge=100, le=3800)
+    parent_max: int = Field(default=3800, ge=500, le=3900)
+
+
+class Dify(_Table):
+    """The server, or "embedded" for the engine that comes with kbtool; one dataset of it."""
+
+    base_url: str = EMBEDDED
+    dataset: str = Field(default="support-kb", min_length=1, max_length=40)
+    embedding_model: str = "words-and-bigrams"
+    embedding_provider: str = "kbtool/lexical/lexical"
+    permission: Literal["only_me", "all_team_members"] = "all_team_members"
+
+
+class Retrieval(_Table):
+    """How the dataset is searched; what the app itself uses, so that the measured score is the live one."""
+
+    search_method: Literal["semantic_search", "full_text_search", "hybrid_search", "keyword_search"] = (
+        "semantic_search"
+    )
+    top_k: int = Field(default=5, ge=1, le=50)
+    reranking_provider: str = ""
+    reranking_model: str = ""
+
+
+class Evals(_Table):
+    """`golden` are globs; `baseline` names a file in `evals/baselines/`; `k` is the app's own top_k."""
+
+    golden: tuple[str, ...] = ("evals/*.yaml",)
+    baselines: str = "evals/baselines"
+    baseline: str = "main"
+    concurrency: int = Field(default=4, ge=1, le=64)
+
+
+class Handoff(_Table):
+    """The policy that evals measure and the bridge runs. 0.5 is only the value to start from."""
+
+    threshold: float = Field(default=0.5, ge=0, le=1)
+    budget: float = Field(default=0.05, gt=0, lt=1)
+    confidence: float = Field(default=0.90, gt=0, lt=1)
+    floor: float = Field(default=0.15, gt=0, lt=1)
+    clarify: bool = True
+    refusals: tuple[str, ...] = ()
+    fingerprint: str = ""
+    run: str = ""
+    tuned: str = ""
+
+
+class Reports(_Table):
+    directory: str = "reports"
+
+
+class Embedded(_Table):
+    """The embedded engine's own file, relative to kb.toml."""
+
+    path: str = ".kbtool/embedded.sqlite"
+
+
+class Settings(_Table):
+    """A whole kb.toml. `root` is its folder."""
+
+    root: Path = Path()
+    corpus: Corpus = Corpus()
+    chunk: Chunking = Chunking()
+    dify: Dify = Dify()
+    retrieval: Retrieval = Retrieval()
+    evals: Evals = Evals()
+    handoff: Handoff = Handoff()
+    reports: Reports = Reports()
+    embedded: Embedded = Embedded()
+
+    def resolve(self, path: str) -> Path:
+        return self.root / Path(path).expanduser()
+
+    @property
+    def bounds(self) -> Bounds:
+        return Bounds(self.chunk.child_max, self.chunk.child_max_cjk, self.chunk.parent_max)
+
+    @property
+    def retrieval_profile(self) -> RetrievalProfile:
+        model = self.retrieval.reranking_model
+        return RetrievalProfile(
+            search_method=self.retrieval.search_method,
+            top_k=self.retrieval.top_k,
+            reranking_enable=bool(model),
+            reranking_mode="reranking_model" if model else None,
+            reranking_model={
+                "reranking_provider_name": self.retrieval.reranking_provider,
+                "reranking_model_name": model,
+            }
+            if model
+            else None,
+        )
+
+    @property
+    def dataset_profile(self) -> DatasetProfile:
+        return DatasetProfile(
+            name=self.dify.dataset,
+            embedding_model=self.dify.embedding_model,
+            embedding_provider=self.dify.embedding_provider,
+            permission=self.dify.permission,
+            retrieval=self.retrieval_profile,
+        )
+
+    @property
+    def policy(self) -> Policy:
+        return Policy(
+            threshold=self.handoff.threshold,
+            clarify=self.handoff.clarify,
+            refusals=self.handoff.refusals,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """Keys from the environment. Their text form hides them."""
+
+    dataset_key: str = ""
+    app_key: str = ""
+
+    def __repr__(self) -> str:
+        return "Secrets(…)"
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Secrets:
+        return cls(environment.get("DIFY_DATASET_KEY", ""), environment.get("DIFY_APP_KEY", ""))
+
+    def require(self, settings: Settings) -> Secrets:
+        """These, once it is sure that the server will not be asked without a key."""
+        missing = [
+            name
+            for name, value in (("DIFY_DATASET_KEY", self.dataset_key), ("DIFY_APP_KEY", self.app_key))
+            if not value
+        ]
+        if missing and settings.dify.base_url != EMBEDDED:
+            raise ConfigError(
+                f"{' and '.join(missing)} not set, needed for {settings.dify.base_url}",
+                hint=f"export {missing[0]}=…   (in Dify: Knowledge › API access; app › API access)",
+            )
+        return self
+
+
+def load(path: Path) -> Settings:
+    """The settings in the file at `path`. Raises ConfigError with file and line."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise ConfigError(f"{path}: there is no such file", hint="Write one with `kbtool init`.") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read ({error})") from error
+    try:
+        tables = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: not valid TOML: {error}") from error
+    if "root" in tables:
+        raise ConfigError(f"{path}: unknown table [root]", hint=f"Known: {', '.join(_known(Settings))}.")
+    try:
+        return Settings(**tables, root=path.resolve().parent)
+    except ValidationError as error:
+        raise _explained(path, text, error) from error
+
+
+def _known(table: type[BaseModel]) -> list[str]:
+    return [name for name in table.model_fields if name != "root"]
+
+
+def _explained(path: Path, text: str, error: ValidationError) -> ConfigError:
+    """The first thing that is wrong, with its line and the nearest key that exists."""
+    first = error.errors()[0]
+    *tables, name = [str(part) for part in first["loc"] if not isinstance(part, int)]
+    where = f"{path}:{_line_of(text, tables, name)}"
+    place = f"[{'.'.join(tables)}] " if tables else ""
+    if first["type"] != "extra_forbidden":
+        return ConfigError(f"{where}: {place}{name}: {_lower(first['msg'])} (it is {_short(first['input'])})")
+    known = _known(_table_type(tables))
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    hint = f"Did you mean `{near[0]}`?" if near else f"Known here: {', '.join(known)}."
+    return ConfigError(f"{where}: {place}unknown key `{name}`", hint=hint)
+
+
+def _table_type(tables: list[str]) -> type[BaseModel]:
+    table: Any = Settings
+    for name in tables:
+        table = table.model_fields[name].annotation
+    return table if isinstance(table, type) and issubclass(table, BaseModel) else Settings
+
+
+def _line_of(text: str, tables: list[str], name: str) -> int:
+    inside = not tables
+    for number, line in enumerate(text.splitlines(), start=1):
+        header = re.match(r"\s*\[+\s*([\w.\-]+)", line)
+        if header:
+            inside = header[1] == ".".join(tables)
+            if header[1] == ".".join([*tables, name]):
+                return number
+        elif inside and re.match(rf"\s*[\"']?{re.escape(name)}[\"']?\s*=", line):
+            return number
+    return 1
+
+
+def _lower(message: str) -> str:
+    return message[:1].lower() + message[1:]
+
+
+def _short(value: Any) -> str:
+    return repr(value)[:60]

@@ -1,0 +1,65 @@
+"""Greetings, thanks and goodbyes: what is said before any score counts, because no page answers it.
+
+A message counts only when nothing else is in it: "thanks, but where is my order?" is a question.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import regex
+
+from kbtool.script import fold
+
+
+class Smalltalk(StrEnum):
+    GREETING = "greeting"
+    THANKS = "thanks"
+    CLOSING = "closing"
+
+
+_PHRASES = {
+    Smalltalk.GREETING: """
+        hi, hello, hey, heya, hiya, howdy, greetings, good morning, good afternoon, good evening, good day,
+        anyone there, anybody there, anyone here, is anyone there, are you there,
+        你好, 您好, 哈喽, 嗨, 早上好, 上午好,
+        中午好, 下午好, 晚上好, 早, 早安, 在吗, 在么, 在不在,
+        有人吗, 有人在吗""",
+    Smalltalk.THANKS: """
+        thanks, thank you, thank u, thx, ty, cheers, much appreciated, appreciate it, many thanks,
+        thanks a lot, thanks so much, thank you so much, thank you very much, thanks for your help,
+        thank you for your help, thanks for the help, great, perfect, awesome, that's great,
+        that's perfect,
+        that's helpful, got it, understood, ok, okay, that helped, it works, it worked, that works,
+        that worked,
+        谢谢, 多谢, 感谢, 谢谢你, 谢谢您, 谢了, 非常感谢, 太感谢了, 好的, 好, 嗯, 嗯嗯,
+        明白了, 知道了, 收到,
+        辛苦了, 太好了, 了解, 了解了, 可以了""",
+    Smalltalk.CLOSING: """
+        bye, goodbye, bye bye, see you, see ya, have a nice day, have a good day,
+        have a great day, have a good one,
+        have a nice evening, have a good weekend, good night, that's all, that is all, thats all,
+        nothing else,
+        take care, 再见, 拜拜, 回见, 晚安, 没事了, 没有了, 没别的了, 先这样, 不用了""",
+    None: "there, team, all, everyone, again, 客服, 亲, 哈, 啊, 呀, 哦, 啦",
+}
+"""The last line are words that may stand beside small talk and say nothing alone."""
+
+_KIND = {phrase.strip(): kind for kind, phrases in _PHRASES.items() for phrase in phrases.split(",")}
+_PHRASE = regex.compile("|".join(sorted(map(regex.escape, _KIND), key=len, reverse=True)))
+_CJK = regex.compile(r"\p{Han}")
+_NOISE = regex.compile(r"[^\p{L}\p{N}']+")
+_LATEST_WINS = (Smalltalk.CLOSING, Smalltalk.THANKS, Smalltalk.GREETING)
+
+
+def smalltalk(text: str) -> Smalltalk | None:
+    """What kind of small talk the message is, or None where it is anything more."""
+    rest = _NOISE.sub(" ", fold(text.replace("’", "'"))).strip()
+    kinds: set[Smalltalk | None] = set()
+    while rest:
+        match = _PHRASE.match(rest)
+        if not match or (rest[match.end() :][:1].isalnum() and not _CJK.match(match[0])):
+            return None
+        kinds.add(_KIND[match[0]])
+        rest = rest[match.end() :].lstrip()
+    return next((kind for kind in _LATEST_WINS if kind in kinds), None)
