@@ -18,7 +18,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from kbtool.chunk import Bounds
-from kbtool.dify.wire import DatasetProfile, RetrievalProfile
+from kbtool.dify.objects import DatasetProfile, RetrievalProfile
 from kbtool.errors import ConfigError
 from kbtool.handoff import Policy
 

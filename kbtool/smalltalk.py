@@ -22,8 +22,8 @@ _PHRASES = {
     Smalltalk.GREETING: """
         hi, hello, hey, heya, hiya, howdy, greetings, good morning, good afternoon, good evening, good day,
         anyone there, anybody there, anyone here, is anyone there, are you there,
-        你好, 您好, 哈喽, 嗨, 早上好, 上午好,
-        中午好, 下午好, 晚上好, 早, 早安, 在吗, 在么, 在不在,
+        你好, 您好, 哈喽, 哈啰, 嗨, 早上好, 上午好,
+        中午好, 下午好, 晚上好, 早, 早安, 请问在吗, 在吗, 在么, 在不在,
         有人吗, 有人在吗""",
     Smalltalk.THANKS: """
         thanks, thank you, thank u, thx, ty, cheers, much appreciated, appreciate it, many thanks,
@@ -34,13 +34,14 @@ _PHRASES = {
         that worked,
         谢谢, 多谢, 感谢, 谢谢你, 谢谢您, 谢了, 非常感谢, 太感谢了, 好的, 好, 嗯, 嗯嗯,
         明白了, 知道了, 收到,
-        辛苦了, 太好了, 了解, 了解了, 可以了""",
+        辛苦了, 太好了, 了解, 了解了, 可以了, 好嘞, 好滴, 麻烦了, 麻烦你了, 麻烦您了""",
     Smalltalk.CLOSING: """
         bye, goodbye, bye bye, see you, see ya, have a nice day, have a good day,
         have a great day, have a good one,
         have a nice evening, have a good weekend, good night, that's all, that is all, thats all,
         nothing else,
-        take care, 再见, 拜拜, 回见, 晚安, 没事了, 没有了, 没别的了, 先这样, 不用了""",
+        take care, 再见, 拜拜, 回见, 晚安, 没事了, 没有了, 没问题了, 没别的了, 没别的问题了,
+        没有别的问题了, 没其他问题了, 先这样, 不用了""",
     None: "there, team, all, everyone, again, 客服, 亲, 哈, 啊, 呀, 哦, 啦",
 }
 """The last line are words that may stand beside small talk and say nothing alone."""
@@ -58,7 +59,8 @@ def smalltalk(text: str) -> Smalltalk | None:
     kinds: set[Smalltalk | None] = set()
     while rest:
         match = _PHRASE.match(rest)
-        if not match or (rest[match.end() :][:1].isalnum() and not _CJK.match(match[0])):
+        after = rest[match.end() :][:1] if match else ""
+        if not match or (after.isalnum() and not (_CJK.match(match[0]) or _CJK.match(after))):
             return None
         kinds.add(_KIND[match[0]])
         rest = rest[match.end() :].lstrip()

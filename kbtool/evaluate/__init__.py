@@ -1,0 +1,1 @@
+"""Golden questions: asked, scored, compared with a pinned baseline, judged, shown."""

@@ -1,0 +1,275 @@
+"""The one verdict of a run: the same object prints, goes into the report and sets the exit code.
+
+A run fails by any of four rules, each made so that an unchanged endpoint almost never trips it:
+
+    critical     a critical question failed, and failed again when it was asked again
+    regression   McNemar p <= 0.01 and at least 3 points lost, still so after asking the flipped ones again
+    persistent   McNemar p <= 0.05 in two runs in turn against the same pin, still so after asking again
+    broken       so many questions passed twice at the pin and failed twice now that the endpoint's own
+                 flip rate explains it with a probability of at most 0.001
+
+One weekly p <= 0.05 is something to watch. Re-asks decide here only; no reported rate contains them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from kbtool.errors import Exit
+from kbtool.evaluate.compare import Comparison, NotComparable, Settled, mcnemar
+from kbtool.evaluate.metrics import Rate
+from kbtool.evaluate.record import Outcome, QuestionKind, Result
+
+FAIL_P = 0.01
+FAIL_POINTS = 0.03
+WATCH_P = 0.05
+BROKEN_P = 0.001
+FEWEST_PAIRS = 5
+"""Below it not even losing every question reaches p <= 0.05, so any loss is something to watch."""
+
+MOST_ERRORS = 0.02
+MOST_STALE = 0.10
+
+
+class Status(StrEnum):
+    OK = "ok"
+    WATCH = "watch"
+    FAIL = "fail"
+    INVALID = "invalid"
+    NO_BASELINE = "no-baseline"
+
+
+_EXIT = {Status.OK: Exit.OK, Status.FAIL: Exit.REGRESSION, Status.INVALID: Exit.INVALID}
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One rule that spoke: its name, a sentence, and the questions it is about."""
+
+    rule: str
+    sentence: str
+    ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the run means. `watches_drop`: pass it to the next run's `judge` as `watched_before`."""
+
+    status: Status
+    sentence: str
+    reasons: tuple[Reason, ...]
+    exit_code: Exit
+    watches_drop: bool = False
+
+
+def to_reask(results: Sequence[Result], comparison: Comparison | NotComparable | None) -> tuple[str, ...]:
+    """Ids to ask once more before `judge`: every flip, and every critical question that did not pass."""
+    flipped = {*comparison.lost, *comparison.gained} if isinstance(comparison, Comparison) else set()
+    return tuple(r.golden.id for r in results if r.golden.id in flipped or _is_critical_miss(r))
+
+
+def judge(
+    results: Sequence[Result],
+    comparison: Comparison | NotComparable | None,
+    confirmations: Mapping[str, bool],
+    *,
+    stale: Collection[str] = (),
+    watched_before: bool = False,
+    strict: bool = False,
+) -> Verdict:
+    """The verdict on a run.
+
+    `confirmations` says of each re-asked question whether it passed; what was not re-asked stands as
+    first seen. `strict` turns a watch, and a missing baseline, into exit code 6.
+    """
+    invalid = _invalid(results, comparison, confirmations, stale)
+    failed = _critical(results, confirmations)
+    watch: list[Reason] = []
+    watches_drop = False
+    if isinstance(comparison, Comparison):
+        settled = comparison.settle(confirmations)
+        watches_drop = comparison.p <= WATCH_P
+        failed += _regression(comparison, settled, watched_before=watched_before)
+        failed += _broken(comparison, settled)
+        watch = _watch(comparison)
+
+    if invalid:
+        status, sentence = Status.INVALID, f"This run proves nothing: {invalid[0].sentence}."
+    elif failed:
+        status, sentence = Status.FAIL, f"Regression: {failed[0].sentence}."
+    elif not isinstance(comparison, Comparison):
+        status, sentence = Status.NO_BASELINE, "No baseline is pinned: nothing says whether this got worse."
+    elif watch:
+        status, sentence = Status.WATCH, f"To watch: {watch[0].sentence}."
+    else:
+        status, sentence = Status.OK, "No regression."
+    return Verdict(
+        status=status,
+        sentence=" ".join([sentence, _found(results), *_power(comparison)]),
+        reasons=(*invalid, *failed, *watch),
+        exit_code=_EXIT.get(status, Exit.PENDING if strict else Exit.OK),
+        watches_drop=watches_drop,
+    )
+
+
+def detectable_drop(n: int, flip_rate: float, power: float = 0.8) -> float | None:
+    """The smallest true drop, in [0, 1], that the watch rule (p <= 0.05) notices with this power.
+
+    `flip_rate` is the share of answers that differ between two askings with nothing changed; half of them
+    look lost, half gained. Exact: the number of flips is binomial, and so is the lost share of them. None
+    when no drop at all would be noticed as often as that.
+    """
+    import numpy as np
+    from scipy.stats import binom
+
+    flips = np.arange(n + 1)
+    enough_lost = binom.isf(WATCH_P, flips, 0.5) + 1  # the smallest number of lost ones with p <= 0.05
+
+    def is_noticed(drop: float) -> bool:
+        flipping = flip_rate + drop
+        lost_share = (flip_rate / 2 + drop) / flipping
+        notices = binom.sf(enough_lost - 1, flips, lost_share)
+        return bool((binom.pmf(flips, n, flipping) * notices).sum() >= power)
+
+    drops = np.arange(1, int(1000 * (1 - flip_rate)) + 1) / 1000
+    low, high = 0, len(drops)
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if is_noticed(float(drops[middle])) else (middle + 1, high)
+    return float(drops[low]) if low < len(drops) else None
+
+
+def chance_of_broken(broken: int, n: int, flip_rate: float) -> float:
+    """An upper bound on the chance that `broken` of `n` pass, pass, fail and fail with nothing changed.
+
+    A question that passes with probability p flips between two askings with f = 2p(1-p) <= 1/2 and goes
+    pass-pass-fail-fail with p²(1-p)² = f²/4 <= f/8. So however the flips are spread over the questions, at
+    most `flip_rate`/8 of them do; a sum of unequal chances has a lighter tail than the binomial of their
+    mean (Hoeffding 1956).
+    """
+    from scipy.stats import binom
+
+    return float(binom.sf(broken - 1, n, flip_rate / 8))
+
+
+def _is_critical_miss(result: Result) -> bool:
+    return result.golden.critical and result.outcome in {Outcome.FAIL, Outcome.ERROR}
+
+
+def _invalid(
+    results: Sequence[Result],
+    comparison: Comparison | NotComparable | None,
+    confirmations: Mapping[str, bool],
+    stale: Collection[str],
+) -> list[Reason]:
+    reasons = []
+    errors = tuple(r.golden.id for r in results if r.outcome is Outcome.ERROR)
+    everything = {r.golden.id for r in results} | set(stale)
+    if not any(r.outcome in {Outcome.PASS, Outcome.FAIL} for r in results):
+        reasons.append(Reason("empty", "no question has a result"))
+    if len(errors) > MOST_ERRORS * len(results):
+        missing = f"{len(errors)} of {len(results)} questions could not be asked"
+        reasons.append(Reason("errors", f"{missing} (at most {MOST_ERRORS:.0%} may)", errors))
+    if len(set(stale)) > MOST_STALE * len(everything):
+        gone = f"{len(set(stale))} of {len(everything)} questions expect what the corpus no longer has"
+        reasons.append(Reason("stale", f"{gone} (at most {MOST_STALE:.0%} may)", tuple(sorted(stale))))
+    unknown = tuple(
+        r.golden.id
+        for r in results
+        if r.golden.critical and r.outcome is Outcome.ERROR and r.golden.id not in confirmations
+    )
+    if unknown:
+        reasons.append(Reason("critical-error", f"{_critical_ones(unknown)} could not be asked", unknown))
+    if isinstance(comparison, NotComparable):
+        reasons.append(Reason("not-comparable", comparison.reason))
+    return reasons
+
+
+def _critical(results: Sequence[Result], confirmations: Mapping[str, bool]) -> list[Reason]:
+    ids = tuple(
+        r.golden.id for r in results if _is_critical_miss(r) and not confirmations.get(r.golden.id, False)
+    )
+    if not ids:
+        return []
+    how = "failed, and again when asked again" if all(i in confirmations for i in ids) else "failed"
+    return [Reason("critical", f"{_critical_ones(ids)} {how}", ids)]
+
+
+def _regression(comparison: Comparison, settled: Settled, *, watched_before: bool) -> list[Reason]:
+    first = (len(comparison.lost), len(comparison.gained))
+    again = (len(settled.broken), len(settled.fixed))
+    p = max(mcnemar(*first), mcnemar(*again))
+    points = min(lost - gained for lost, gained in (first, again)) / comparison.n
+    what = f"{again[0]} broke and {again[1]} were mended of {comparison.n} compared"
+    if p <= FAIL_P and points >= FAIL_POINTS:
+        worse = f"{what} ({100 * points:.1f} points, p = {p:.2g}), after asking the flipped ones again"
+        return [Reason("regression", worse, settled.broken)]
+    if p <= WATCH_P and watched_before:
+        return [Reason("persistent", f"{what}: the second run in turn with p ≤ {WATCH_P}", settled.broken)]
+    return []
+
+
+def _broken(comparison: Comparison, settled: Settled) -> list[Reason]:
+    broken_now = set(settled.broken)
+    broken = tuple(p.id for p in comparison.pairs if p.passed_twice and p.id in broken_now)
+    chance = chance_of_broken(len(broken), comparison.n, comparison.baseline.cautious_flip_rate)
+    if not broken or chance > BROKEN_P:
+        return []
+    what = f"{len(broken)} questions that passed twice at the pin failed twice now"
+    seldom = f"which flips alone do less than once in {1 / BROKEN_P:,.0f} runs"
+    return [Reason("broken", f"{what}, {seldom}", broken)]
+
+
+def _watch(comparison: Comparison) -> list[Reason]:
+    reasons = []
+    if comparison.p <= WATCH_P:
+        what = f"{len(comparison.lost)} lost and {len(comparison.gained)} gained (p = {comparison.p:.2g})"
+        reasons.append(Reason("drop", f"{what}, too little to call a regression", comparison.lost))
+    if comparison.n < FEWEST_PAIRS and comparison.lost:
+        few = f"{len(comparison.lost)} of {comparison.n} lost, and so few questions cannot prove a regression"
+        reasons.append(Reason("few", few, comparison.lost))
+    if comparison.gone_critical:
+        gone = f"{_critical_ones(comparison.gone_critical)} of the baseline was not asked"
+        reasons.append(Reason("critical-gone", gone, comparison.gone_critical))
+    reasons += [
+        Reason("slice", f"{s.by} {s.name}: {s.lost} lost and {s.gained} gained (p = {s.p:.2g}, adjusted)")
+        for s in comparison.slices
+        if s.p is not None and s.p <= WATCH_P
+    ]
+    return reasons
+
+
+def _critical_ones(ids: Sequence[str]) -> str:
+    return f"critical question {ids[0]}" if len(ids) == 1 else f"{len(ids)} critical questions"
+
+
+def _found(results: Sequence[Result]) -> str:
+    findable = [
+        r
+        for r in results
+        if r.golden.answerable
+        and r.golden.kind is not QuestionKind.SMALLTALK
+        and r.outcome in {Outcome.PASS, Outcome.FAIL}
+    ]
+    found = Rate(sum(r.outcome is Outcome.PASS for r in findable), len(findable))
+    if found.value is None or found.interval is None:
+        return "There was nothing to find."
+    low, high = found.interval
+    return f"{found.hits} of {found.n} found ({found.value:.1%}, 95% interval {low:.0%}–{high:.0%})."
+
+
+def _power(comparison: Comparison | NotComparable | None) -> list[str]:
+    if not isinstance(comparison, Comparison):
+        return []
+    lost, gained = len(comparison.lost), len(comparison.gained)
+    baseline = comparison.baseline
+    pin = f"compared with the pin of {baseline.date}"
+    since = f"Of {comparison.n} questions {pin}, {lost} were lost and {gained} gained."
+    if not baseline.reasks:
+        return [since, "How large a drop it can notice is unknown: nothing was asked twice at the pin."]
+    drop = detectable_drop(comparison.n, baseline.cautious_flip_rate)
+    if drop is None:
+        return [since, "This set is too small to notice any drop by counting; its critical questions can."]
+    return [since, f"This set can notice drops of about {100 * drop:.0f} points."]

@@ -1,0 +1,280 @@
+"""Golden questions: read from YAML with line numbers, and held against the corpus before every run.
+
+A question names where its answer stands by document slug and heading path, never by a chunk id, so that it
+survives re-chunking (research §4). The slug may be shortened to its last parts, the heading path too, as
+long as it is clear what is meant. What no longer stands where a question says is *stale*: it is counted
+and left out of the verdict, so that a deleted page never reads as a retrieval regression.
+"""
+
+from __future__ import annotations
+
+import difflib
+import glob
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedSeq
+from ruamel.yaml.error import MarkedYAMLError
+
+from kbtool.chunk import section_text
+from kbtool.dify.objects import LONGEST_QUERY
+from kbtool.errors import ConfigError, GoldenError
+from kbtool.evaluate.record import Expected, Golden, QuestionKind, Relevant
+from kbtool.model import Document, Section
+from kbtool.script import fold, slugify
+
+_KEYS = {
+    "id", "question", "lang", "tags", "critical", "answerable", "kind", "history", "relevant", "answer",
+    "inbox",
+}  # fmt: skip
+_RELEVANT_KEYS = {"doc", "section", "evidence"}
+_ANSWER_KEYS = {"must_contain", "must_not_contain", "cite"}
+
+
+@dataclass(frozen=True, slots=True)
+class GoldenSet:
+    """All questions of a project, in the order of their files."""
+
+    questions: tuple[Golden, ...]
+
+    @property
+    def hash(self) -> str:
+        lines = sorted(f"{golden.id} {golden.content_hash}" for golden in self.questions)
+        return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:12]
+
+
+@dataclass(frozen=True, slots=True)
+class Stale:
+    """A question whose answer is not where it says."""
+
+    golden: Golden
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.golden.file}:{self.golden.line}: {self.golden.id}: {self.reason}"
+
+
+def load(root: Path, patterns: Sequence[str]) -> GoldenSet:
+    """The questions in all files that match. Raises GoldenError with file and line, ConfigError."""
+    paths = sorted({Path(found) for pattern in patterns for found in glob.glob(str(root / pattern))})  # noqa: PTH207 patterns may be absolute
+    if not paths:
+        raise ConfigError(
+            f"No golden file matches {', '.join(patterns)} in {root}",
+            hint="Write one (README, “Golden questions”) or set [evals] golden in kb.toml.",
+        )
+    questions = [golden for path in paths for golden in _read(path, _shown(path, root))]
+    first: dict[str, Golden] = {}
+    for golden in questions:
+        other = first.setdefault(golden.id, golden)
+        if other is not golden:
+            raise GoldenError(
+                f"{golden.file}:{golden.line}: the id {golden.id} is used twice",
+                hint=f"It stands first in {other.file}:{other.line}.",
+            )
+    return GoldenSet(tuple(questions))
+
+
+def find_stale(golden_set: GoldenSet, documents: Sequence[Document]) -> tuple[Stale, ...]:
+    """Questions that name a document, heading or evidence that is not in the corpus."""
+    index = SlugIndex(documents)
+    return tuple(
+        Stale(golden, reason)
+        for golden in golden_set.questions
+        for reason in _problems(golden, index)
+    )  # fmt: skip
+
+
+def resolve(golden_set: GoldenSet, documents: Sequence[Document]) -> GoldenSet:
+    """The questions with full slugs in place of shortened ones; unknown names stay as they are."""
+    index = SlugIndex(documents)
+
+    def full(name: str) -> str:
+        document = index.find(name)
+        return document.slug if document else name
+
+    return GoldenSet(
+        tuple(
+            replace(
+                golden,
+                relevant=tuple(replace(relevant, doc=full(relevant.doc)) for relevant in golden.relevant),
+                expected=replace(golden.expected, cite=tuple(full(doc) for doc in golden.expected.cite)),
+            )
+            for golden in golden_set.questions
+        )
+    )
+
+
+class SlugIndex:
+    """Documents by slug, also by its last parts where these are clear."""
+
+    def __init__(self, documents: Sequence[Document]) -> None:
+        self._documents = {document.slug: document for document in documents}
+        self._by_end: dict[str, set[str]] = {}
+        for slug in self._documents:
+            parts = slug.split("/")
+            for start in range(len(parts)):
+                self._by_end.setdefault("/".join(parts[start:]), set()).add(slug)
+
+    def find(self, name: str) -> Document | None:
+        slugs = {name} if name in self._documents else self._by_end.get(name, set())
+        return self._documents[next(iter(slugs))] if len(slugs) == 1 else None
+
+    def why_not(self, name: str) -> str:
+        """The reason that `find` gave None, with the nearest slug."""
+        if len(self._by_end.get(name, ())) > 1:
+            return f"the document {name!r} could be {' or '.join(sorted(self._by_end[name])[:3])}"
+        near = difflib.get_close_matches(name, [*self._by_end], n=1, cutoff=0.4)
+        return f"there is no document {name!r}" + (f"; the nearest is {near[0]!r}" if near else "")
+
+
+def covers(relevant: Relevant, paths: Sequence[tuple[str, ...]]) -> bool:
+    """Whether a chunk with these heading paths stands in, or contains, the section that is meant."""
+    wanted = tuple(slugify(name) for name in relevant.section)
+    return not wanted or any(_is_in(tuple(slugify(name) for name in path), wanted) for path in paths)
+
+
+def _is_in(path: tuple[str, ...], wanted: tuple[str, ...]) -> bool:
+    return any(path[end - len(wanted) : end] == wanted for end in range(len(wanted), len(path) + 1))
+
+
+def _problems(golden: Golden, index: SlugIndex) -> Iterator[str]:
+    for relevant in golden.relevant:
+        document = index.find(relevant.doc)
+        if document is None:
+            yield index.why_not(relevant.doc)
+            return
+        sections = [section for section in document.sections if covers(relevant, section.contains)]
+        if not sections:
+            yield f"{document.slug} has no heading {' › '.join(relevant.section)!r}"
+            return
+        if not any(_holds(section, relevant.evidence) for section in sections):
+            yield f"{document.slug} no longer says {relevant.evidence!r} there"
+            return
+
+
+def _holds(section: Section, evidence: str) -> bool:
+    return fold(evidence) in fold(section_text(section))
+
+
+def _shown(path: Path, root: Path) -> str:
+    return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
+
+
+def _read(path: Path, shown: str) -> Iterator[Golden]:
+    try:
+        entries = YAML(typ="rt").load(path.read_text(encoding="utf-8"))
+    except MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        problem = " ".join(str(error.problem).split())
+        raise GoldenError(
+            f"{shown}:{line}: not valid YAML: {problem}", hint="Tabs cannot indent YAML."
+        ) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise GoldenError(f"{shown}:1: cannot be read ({error})") from error
+    if not isinstance(entries, CommentedSeq):
+        raise GoldenError(
+            f"{shown}:1: a list of questions was expected", hint="See README, “Golden questions”."
+        )
+    for number, entry in enumerate(entries):
+        yield _Entry(shown, entries.lc.item(number)[0] + 1, entry).golden()
+
+
+class _Entry:
+    """One entry of a golden file; every complaint names its line."""
+
+    def __init__(self, file: str, line: int, entry: Any) -> None:
+        self.file, self.line, self.entry = file, line, entry
+
+    def golden(self) -> Golden:
+        if not isinstance(self.entry, dict):
+            self.complain("a question with `id` and `question` was expected")
+        self.only(self.entry, _KEYS)
+        answerable = self.flag("answerable", default=True)
+        try:
+            kind = QuestionKind(self.entry.get("kind", "question"))
+        except ValueError:
+            self.complain("`kind` is one of question, followup, smalltalk")
+        relevant = tuple(self.relevant(item) for item in self.sequence(self.entry, "relevant"))
+        if kind is QuestionKind.SMALLTALK:
+            answerable = False
+        elif answerable and not relevant:
+            self.complain("an answerable question needs `relevant` (or `answerable: false`)")
+        elif not answerable and relevant:
+            self.complain("`answerable: false` and `relevant` contradict each other")
+        return Golden(
+            id=self.text(self.entry, "id", required=True),
+            question=self.question(),
+            lang=self.text(self.entry, "lang"),
+            tags=self.texts(self.entry, "tags"),
+            critical=self.flag("critical", default=False),
+            answerable=answerable,
+            kind=kind,
+            history=self.texts(self.entry, "history"),
+            relevant=relevant,
+            expected=self.expected(),
+            inbox=self.text(self.entry, "inbox"),
+            file=self.file,
+            line=self.line,
+        )
+
+    def question(self) -> str:
+        question = self.text(self.entry, "question", required=True)
+        if len(question) > LONGEST_QUERY:
+            self.complain(f"the question has {len(question)} characters; Dify takes {LONGEST_QUERY}")
+        return question
+
+    def relevant(self, item: Any) -> Relevant:
+        if not isinstance(item, dict):
+            self.complain("`relevant` is a list of `doc`, `section`, `evidence`")
+        self.only(item, _RELEVANT_KEYS)
+        doc = self.text(item, "doc", required=True)
+        return Relevant(doc, self.texts(item, "section"), self.text(item, "evidence"))
+
+    def expected(self) -> Expected:
+        answer = self.entry.get("answer") or {}
+        if not isinstance(answer, dict):
+            self.complain("`answer` holds `must_contain`, `must_not_contain`, `cite`")
+        self.only(answer, _ANSWER_KEYS)
+        groups = tuple(
+            tuple(str(one) for one in group) if isinstance(group, list) else (str(group),)
+            for group in self.sequence(answer, "must_contain")
+        )
+        return Expected(groups, self.texts(answer, "must_not_contain"), self.texts(answer, "cite"))
+
+    def only(self, table: dict[str, Any], known: set[str]) -> None:
+        for key in table:
+            if key not in known:
+                near = difflib.get_close_matches(str(key), sorted(known), n=1, cutoff=0.5)
+                self.complain(f"unknown key `{key}`" + (f"; did you mean `{near[0]}`?" if near else ""))
+
+    def text(self, table: dict[str, Any], key: str, *, required: bool = False) -> str:
+        value = table.get(key)
+        if isinstance(value, (list, dict)) or (required and (value is None or not str(value).strip())):
+            self.complain(f"`{key}` must be a text")
+        return "" if value is None else str(value)
+
+    def texts(self, table: dict[str, Any], key: str) -> tuple[str, ...]:
+        return tuple(str(value) for value in self.sequence(table, key))
+
+    def sequence(self, table: dict[str, Any], key: str) -> list[Any]:
+        value = table.get(key)
+        if value is None:
+            return []
+        return list(value) if isinstance(value, list) else [value]
+
+    def flag(self, key: str, *, default: bool) -> bool:
+        value = self.entry.get(key, default)
+        if not isinstance(value, bool):
+            self.complain(f"`{key}` must be true or false")
+        return bool(value)
+
+    def complain(self, what: str) -> None:
+        name = self.entry.get("id") if isinstance(self.entry, dict) else None
+        raise GoldenError(
+            f"{self.file}:{self.line}: {f'{name}: ' if name else ''}{what}",
+            hint="See README, “Golden questions”.",
+        )

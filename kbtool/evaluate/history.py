@@ -1,0 +1,102 @@
+"""The runs on this machine: a folder each, found by id, and what later runs must know of earlier ones."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from kbtool.config import Settings
+from kbtool.errors import ExportError
+from kbtool.evaluate.gate import Verdict
+from kbtool.evaluate.metrics import Rate
+from kbtool.evaluate.record import RunSpec
+from kbtool.evaluate.report import Past
+
+SPEC, REPLIES, CONFIRMED, PINNED = "run.json", "replies.jsonl", "confirmed.jsonl", "pinned.jsonl"
+OUTCOME, REPORT = "outcome.json", "report.html"
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """An earlier run: its point in the trend, and what it asked to be seen a second time."""
+
+    started: str
+    past: Past | None
+    baseline: str
+    watches_drop: bool
+    wants_threshold: bool
+
+
+def runs_folder(settings: Settings) -> Path:
+    return settings.resolve(settings.reports.directory) / "runs"
+
+
+def find_run(settings: Settings, run_id: str) -> Path:
+    """The folder of a run: by its id, the beginning of it, or `latest`."""
+    runs = sorted(path.parent for path in runs_folder(settings).glob(f"*/{REPLIES}"))
+    found = runs[-1:] if run_id == "latest" else [run for run in runs if run.name.startswith(run_id)]
+    if len(found) != 1:
+        what = "more than one run" if found else "no run"
+        raise ExportError(f"There is {what} {run_id!r}", hint="`kbtool eval list` shows the runs.")
+    return found[0]
+
+
+def remember(
+    folder: Path, spec: RunSpec, *, found: Rate, verdict: Verdict, baseline: str, wants_threshold: bool
+) -> None:
+    """Write what later runs must know of this one."""
+    content = {
+        "started": spec.started,
+        "status": verdict.status.value,
+        "sentence": verdict.sentence,
+        "found": found.hits,
+        "of": found.n,
+        "corpus_hash": spec.corpus_hash,
+        "fingerprint": spec.fingerprint,
+        "baseline": baseline,
+        "watches_drop": verdict.watches_drop,
+        "wants_threshold": wants_threshold,
+    }
+    text = json.dumps(content, ensure_ascii=False, indent=1)
+    half = folder / f"{OUTCOME}.part"
+    half.write_text(text + "\n", encoding="utf-8")
+    half.replace(folder / OUTCOME)
+
+
+def before(folder: Path) -> tuple[Remembered, ...]:
+    """Runs earlier than that in `folder`, oldest first: their names begin with their time."""
+    outcomes = sorted(path for path in folder.parent.glob(f"*/{OUTCOME}") if path.parent.name < folder.name)
+    return tuple(_read(path) for path in outcomes)
+
+
+def last_week(runs: Sequence[Remembered], started: str) -> Remembered | None:
+    """The latest run of an earlier week: two runs on one morning are not two weeks running."""
+    week = _week(started)
+    return next((run for run in reversed(runs) if _week(run.started) < week), None)
+
+
+def _week(started: str) -> tuple[int, int]:
+    year, week, _ = datetime.fromisoformat(started).isocalendar()
+    return year, week
+
+
+def _read(path: Path) -> Remembered:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        found = Rate(int(content["found"]), int(content["of"]))
+        past = None
+        if found.value is not None and found.interval is not None:
+            day, corpus, settings = content["started"][:10], content["corpus_hash"], content["fingerprint"]
+            past = Past(day, found.value, found.interval, corpus, settings)
+        return Remembered(
+            started=content["started"],
+            past=past,
+            baseline=content["baseline"],
+            watches_drop=content["watches_drop"],
+            wants_threshold=content["wants_threshold"],
+        )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ExportError(f"{path}: not the outcome of a run ({error})", hint="Remove that file.") from error

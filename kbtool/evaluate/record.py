@@ -1,0 +1,170 @@
+"""What a golden question is, and what became of it: the nouns of the evaluation.
+
+    Golden      a question with what would be a right answer        (golden.py reads it)
+    Reply       what the servers gave back for it, unjudged          (run.py asks, and appends it to a file)
+    Result      the reply, judged at document, section, evidence level (score.py)
+    RunSpec     everything a run depends on: two runs compare only where these agree
+
+A `Reply` keeps the raw chunks and the raw answer, so a run can be scored again without asking again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class QuestionKind(StrEnum):
+    QUESTION = "question"
+    FOLLOWUP = "followup"
+    SMALLTALK = "smalltalk"
+
+
+class Outcome(StrEnum):
+    """An error is neither: it is counted apart and never read as a fail (design decision 9)."""
+
+    PASS = "pass"
+    FAIL = "fail"
+    ERROR = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class Relevant:
+    """Where the answer stands: document slug, heading path (a suffix is enough), words that must be there."""
+
+    doc: str
+    section: tuple[str, ...] = ()
+    evidence: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What the answer must say. `must_contain` is a list of alternatives: one of each group must occur."""
+
+    must_contain: tuple[tuple[str, ...], ...] = ()
+    must_not_contain: tuple[str, ...] = ()
+    cite: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Golden:
+    """One golden question. `file` and `line` say where it stands, for messages."""
+
+    id: str
+    question: str
+    lang: str = ""
+    tags: tuple[str, ...] = ()
+    critical: bool = False
+    answerable: bool = True
+    kind: QuestionKind = QuestionKind.QUESTION
+    history: tuple[str, ...] = ()
+    relevant: tuple[Relevant, ...] = ()
+    expected: Expected = Expected()
+    inbox: str = ""
+    file: str = ""
+    line: int = 0
+
+    @property
+    def content_hash(self) -> str:
+        """Of all that decides right and wrong: a changed question is not compared with its old self."""
+        content = {
+            "question": self.question,
+            "answerable": self.answerable,
+            "kind": self.kind,
+            "history": self.history,
+            "relevant": [(r.doc, r.section, r.evidence) for r in self.relevant],
+            "expected": [self.expected.must_contain, self.expected.must_not_contain, self.expected.cite],
+        }
+        return hashlib.sha256(json.dumps(content, ensure_ascii=False).encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A returned chunk, resolved: which page, and which heading paths it covers (its own first)."""
+
+    doc: str
+    paths: tuple[tuple[str, ...], ...]
+    score: float | None
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What came back for one question. `error` is empty or one sentence; then the rest means nothing."""
+
+    id: str
+    content_hash: str
+    retrieved: tuple[Found, ...] = ()
+    answer: str | None = None
+    cited: tuple[Found, ...] = ()
+    error: str = ""
+    latency: float | None = None
+    tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One question judged.
+
+    `rank_document` is the 1-based position of the first relevant document among the returned ones
+    (deduplicated in API order); `rank_section` that of the first chunk that covers a relevant section, and
+    `rank_evidence` of the first that also holds the evidence, among the returned chunks. None when none
+    does, or the question is unanswerable. `ranking` are the deduplicated (doc, is-relevant) pairs.
+    `outcome` is the headline: section-level hit within k for an answerable question, the right refusal for
+    an unanswerable one (None where only retrieval was asked). `decision` is what `handoff.decide` made of
+    the answer at the run's threshold, `is_correct` whether the answer would have been right had it been
+    sent.
+    """
+
+    golden: Golden
+    reply: Reply
+    outcome: Outcome | None
+    why: str
+    rank_document: int | None = None
+    rank_section: int | None = None
+    rank_evidence: int | None = None
+    ranking: tuple[tuple[str, bool], ...] = ()
+    top_score: float | None = None
+    decision: str = ""
+    decision_reason: str = ""
+    can_answer: bool = False
+    is_correct: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RunSpec:
+    """Self-description of a run; `fingerprint` is of everything that makes scores comparable."""
+
+    run_id: str
+    started: str
+    target: str
+    dataset: str
+    app: str
+    engine: str
+    version: str
+    embedding_model: str
+    retrieval: Mapping[str, object] = field(default_factory=dict)
+    k: int = 5
+    threshold: float = 0.5
+    commit: str = ""
+    corpus_hash: str = ""
+    golden_hash: str = ""
+    documents: int = 0
+    chunks: int = 0
+    questions: int = 0
+    stale: tuple[str, ...] = ()
+    seconds: float = 0.0
+
+    @property
+    def fingerprint(self) -> str:
+        """Of the settings whose change voids a threshold and a comparison (research: Dify scores)."""
+        content = {
+            "engine": self.engine,
+            "version": self.version,
+            "model": self.embedding_model,
+            "retrieval": dict(self.retrieval),
+        }
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]

@@ -1,0 +1,137 @@
+"""Golden files: strict about form, exact about what no longer stands where a question says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from kbtool.errors import ConfigError, GoldenError
+from kbtool.evaluate.golden import covers, find_stale, load, resolve
+from kbtool.evaluate.record import QuestionKind, Relevant
+from tests.server import document
+
+GOOD = """\
+- id: window
+  question: How long do I have?
+  tags: [returns]
+  critical: true
+  relevant:
+    - doc: refunds
+      section: [Time limit]
+      evidence: 30 days
+  answer:
+    must_contain: [[30 days, thirty days]]
+- id: crypto
+  question: Can I pay in coins?
+  answerable: false
+- id: hello
+  question: hi
+  kind: smalltalk
+"""
+PAGES = (document("Refunds", "## Time limit\n\nYou have **30 days**.\n\n### Exceptions\n\nNone.\n", "k1"),)
+
+
+def write(tmp_path: Path, text: str, name: str = "golden.yaml") -> Path:
+    (tmp_path / name).write_text(text, encoding="utf-8")
+    return tmp_path
+
+
+def complaint(root: Path) -> str:
+    with pytest.raises(GoldenError) as caught:
+        load(root, ("*.yaml",))
+    return caught.value.message
+
+
+def test_a_good_file_is_read_with_its_lines(tmp_path: Path) -> None:
+    window, crypto, hello = load(write(tmp_path, GOOD), ("*.yaml",)).questions
+    assert (window.line, crypto.line, hello.line) == (1, 11, 14)
+    assert window.relevant == (Relevant("refunds", ("Time limit",), "30 days"),)
+    assert window.expected.must_contain == (("30 days", "thirty days"),)
+    assert window.critical
+    assert not crypto.answerable
+    assert hello.kind is QuestionKind.SMALLTALK
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "- id: a\n  question: b\n  relevent: []\n",
+            "golden.yaml:1: a: unknown key `relevent`; did you mean `relevant`?",
+        ),
+        ("- id: a\n  question: b\n", "golden.yaml:1: a: an answerable question needs `relevant`"),
+        ("- question: b\n  answerable: false\n", "golden.yaml:1: `id` must be a text"),
+        (
+            GOOD + "- id: window\n  question: again\n  answerable: false\n",
+            "golden.yaml:17: the id window is used twice",
+        ),
+        ("- id: a\n\tquestion: b\n", "golden.yaml:2: not valid YAML"),
+        ("a: b\n", "golden.yaml:1: a list of questions was expected"),
+        (
+            f"- id: a\n  question: {'x' * 251}\n  answerable: false\n",
+            "golden.yaml:1: a: the question has 251 characters",
+        ),
+        (
+            "- id: a\n  question: b\n  answerable: no way\n",
+            "golden.yaml:1: a: `answerable` must be true or false",
+        ),
+        ("- id: a\n  question: b\n  kind: chat\n", "golden.yaml:1: a: `kind` is one of"),
+        ("- id: a\n  question: b\n  answerable: false\n  relevant: [{doc: x}]\n", "contradict each other"),
+        ("- just a text\n", "golden.yaml:1: a question with `id` and `question` was expected"),
+    ],
+)
+def test_what_is_wrong_is_named_with_its_line(tmp_path: Path, text: str, expected: str) -> None:
+    assert expected in complaint(write(tmp_path, text))
+
+
+def test_no_file_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="No golden file"):
+        load(tmp_path, ("*.yaml",))
+
+
+def stale_reasons(tmp_path: Path, relevant: str) -> list[str]:
+    text = f"- id: a\n  question: b\n  relevant: [{relevant}]\n"
+    questions = resolve(load(write(tmp_path, text), ("*.yaml",)), PAGES)
+    return [one.reason for one in find_stale(questions, PAGES)]
+
+
+def test_stale_questions_say_what_is_gone(tmp_path: Path) -> None:
+    assert stale_reasons(tmp_path, "{doc: refunds, section: [Time limit], evidence: 30 days}") == []
+    assert stale_reasons(tmp_path, "{doc: refunds, section: [time-limit, exceptions]}") == []
+    assert stale_reasons(tmp_path, "{doc: refnds}") == [
+        "there is no document 'refnds'; the nearest is 'refunds'"
+    ]
+    assert stale_reasons(tmp_path, "{doc: refunds, section: [Costs]}") == ["refunds has no heading 'Costs'"]
+    (gone,) = stale_reasons(tmp_path, "{doc: refunds, evidence: 60 days}")
+    assert "no longer says '60 days'" in gone
+
+
+@pytest.mark.parametrize(
+    ("section", "is_covered"),
+    [
+        ((), True),
+        (("Time limit",), True),
+        (("Refunds", "Time limit"), True),
+        (("TIME  LIMIT",), True),
+        (("Exceptions",), True),
+        (("Time limit", "Exceptions"), True),
+        (("Refunds", "Exceptions"), False),
+        (("Limit",), False),
+    ],
+)
+def test_a_heading_path_may_be_shortened_at_its_start(section: tuple[str, ...], is_covered: bool) -> None:
+    paths = [("Refunds", "Time limit"), ("Refunds", "Time limit", "Exceptions")]
+    assert covers(Relevant("refunds", section), paths) is is_covered
+
+
+def test_a_part_of_a_long_section_stands_in_it() -> None:
+    assert covers(Relevant("d", ("Shipping",)), [("Page", "Shipping", "Zone 3")])
+
+
+def test_a_changed_question_is_another_question(tmp_path: Path) -> None:
+    before = load(write(tmp_path, GOOD), ("*.yaml",))
+    after = load(write(tmp_path, GOOD.replace("thirty days", "30 d")), ("*.yaml",))
+    assert before.hash != after.hash
+    same = load(write(tmp_path, GOOD.replace("tags: [returns]", "tags: [money]")), ("*.yaml",))
+    assert before.hash == same.hash
