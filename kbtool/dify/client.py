@@ -19,6 +19,16 @@ from typing import Any
 import httpx
 
 from kbtool.dify import wire
+from kbtool.dify.objects import (
+    Dataset,
+    DatasetProfile,
+    Item,
+    Listing,
+    Request,
+    RetrievalProfile,
+    StoredChunk,
+    StoredDocument,
+)
 from kbtool.dify.stream import Stream
 from kbtool.errors import ServiceError, Unavailable
 from kbtool.model import Answer, Hit, Question
@@ -61,31 +71,29 @@ class DifyClient(AbstractAsyncContextManager["DifyClient"]):
     ) -> None:
         await self._http.aclose()
 
-    async def datasets(self) -> AsyncIterator[wire.Dataset]:
+    async def datasets(self) -> AsyncIterator[Dataset]:
         async for dataset in self._all(wire.list_datasets, wire.parse_datasets):
             yield dataset
 
-    async def find_dataset(self, name: str) -> wire.Dataset | None:
+    async def find_dataset(self, name: str) -> Dataset | None:
         """The dataset of exactly this name. Names are unique in a Dify workspace."""
         async for dataset in self.datasets():
             if dataset.name == name:
                 return dataset
         return None
 
-    async def create_dataset(self, profile: wire.DatasetProfile) -> wire.Dataset:
+    async def create_dataset(self, profile: DatasetProfile) -> Dataset:
         return wire.parse_dataset(await self._ask(wire.create_dataset(profile)))
 
     async def embedding_models(self) -> tuple[tuple[str, str], ...]:
         """(provider, model) pairs that can embed. Dify accepts a misspelt model and fails at indexing."""
         return wire.parse_embedding_models(await self._ask(wire.list_embedding_models()))
 
-    async def documents(self, dataset_id: str) -> list[wire.StoredDocument]:
+    async def documents(self, dataset_id: str) -> list[StoredDocument]:
         listing = self._all(lambda page: wire.list_documents(dataset_id, page), wire.parse_documents)
         return [document async for document in listing]
 
-    async def create_document(
-        self, dataset_id: str, profile: wire.DatasetProfile, name: str, text: str
-    ) -> str:
+    async def create_document(self, dataset_id: str, profile: DatasetProfile, name: str, text: str) -> str:
         """The id of the document, which is queued for indexing when this returns."""
         return wire.parse_created_document(
             await self._ask(wire.create_document(dataset_id, profile, name, text))
@@ -99,7 +107,7 @@ class DifyClient(AbstractAsyncContextManager["DifyClient"]):
             if error.status != httpx.codes.NOT_FOUND:
                 raise
 
-    async def chunks(self, dataset_id: str, document_id: str) -> list[wire.StoredChunk]:
+    async def chunks(self, dataset_id: str, document_id: str) -> list[StoredChunk]:
         listing = self._all(lambda page: wire.list_chunks(dataset_id, document_id, page), wire.parse_chunks)
         return [chunk async for chunk in listing]
 
@@ -117,7 +125,7 @@ class DifyClient(AbstractAsyncContextManager["DifyClient"]):
     ) -> None:
         await self._ask(wire.write_metadata(dataset_id, fields, values))
 
-    async def retrieve(self, dataset_id: str, query: str, profile: wire.RetrievalProfile) -> list[Hit]:
+    async def retrieve(self, dataset_id: str, query: str, profile: RetrievalProfile) -> list[Hit]:
         """Hits for `query` (1 to 250 characters), best first.
 
         Raises Unavailable, Rejected, ContractBroken.
@@ -148,8 +156,8 @@ class DifyClient(AbstractAsyncContextManager["DifyClient"]):
         return stream.answer(time.monotonic() - started)
 
     async def _all(
-        self, request: Callable[[int], wire.Request], parse: Callable[[Any], wire.Listing[wire.Item]]
-    ) -> AsyncIterator[wire.Item]:
+        self, request: Callable[[int], Request], parse: Callable[[Any], Listing[Item]]
+    ) -> AsyncIterator[Item]:
         seen, page = 0, 1
         while True:
             listing = parse(await self._ask(request(page)))
@@ -159,17 +167,17 @@ class DifyClient(AbstractAsyncContextManager["DifyClient"]):
             if seen >= listing.total or not listing.items:
                 return
 
-    async def _ask(self, request: wire.Request) -> Any:
+    async def _ask(self, request: Request) -> Any:
         """The body of a successful answer; None where it is empty."""
         response = await self._send(request, stream=False)
         if not response.content:
             return None
         return _json(response)
 
-    async def _stream(self, request: wire.Request) -> _Open:
+    async def _stream(self, request: Request) -> _Open:
         return _Open(await self._send(request, stream=True))
 
-    async def _send(self, request: wire.Request, *, stream: bool) -> httpx.Response:
+    async def _send(self, request: Request, *, stream: bool) -> httpx.Response:
         until = time.monotonic() + self._deadline
         attempt = 1
         while True:
@@ -182,7 +190,7 @@ class DifyClient(AbstractAsyncContextManager["DifyClient"]):
                 await self._sleep(pause)
                 attempt += 1
 
-    async def _send_once(self, request: wire.Request, *, stream: bool) -> httpx.Response:
+    async def _send_once(self, request: Request, *, stream: bool) -> httpx.Response:
         self.requests += 1
         sent = self._http.build_request(
             request.method,

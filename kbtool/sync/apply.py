@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from kbtool.dify.client import DifyClient
-from kbtool.dify.wire import Dataset, DatasetProfile, StoredDocument
+from kbtool.dify.objects import Dataset, DatasetProfile, StoredDocument
 from kbtool.errors import ConfigError, IndexingFailed, StalePlan, Unavailable
 from kbtool.sync.plan import Action, Change, Plan, plan
 from kbtool.sync.render import FIELDS, Rendered, first_difference

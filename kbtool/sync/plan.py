@@ -17,7 +17,7 @@ from enum import StrEnum
 from functools import partial
 from typing import Any
 
-from kbtool.dify.wire import Dataset, DatasetProfile, StoredDocument
+from kbtool.dify.objects import Dataset, DatasetProfile, StoredDocument
 from kbtool.errors import UnsafePlan
 from kbtool.sync.render import HASH, KEY, Rendered
 

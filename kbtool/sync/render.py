@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from kbtool.chunk import CHILD_SEPARATOR, section_text
+from kbtool.dify.objects import LONGEST_NAME, StoredChunk
 from kbtool.dify.text import sendable, stored
-from kbtool.dify.wire import LONGEST_NAME, PARENT_SEPARATOR, StoredChunk
+from kbtool.dify.wire import PARENT_SEPARATOR
 from kbtool.model import Document
 
 KEY, HASH, SOURCE, SLUG, LANGUAGE, URL = (

@@ -1,0 +1,86 @@
+"""The embedded engine as tests use it: over a file, counted, and dead after n requests; small documents."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx
+
+from kbtool.chunk import split
+from kbtool.dify.client import DifyClient
+from kbtool.dify.objects import DatasetProfile, RetrievalProfile
+from kbtool.embedded import AppSettings, EngineSettings, Fault, create_app
+from kbtool.model import Document, Kind, Page
+
+Value = TypeVar("Value")
+
+
+def run(work: Coroutine[Any, Any, Value]) -> Value:
+    return asyncio.run(work)
+
+
+def page(title: str, markdown: str, key: str = "", *, kind: Kind = Kind.MARKDOWN) -> Page:
+    slug = title.casefold().replace(" ", "-")
+    return Page(key or slug, slug, title, markdown, f"export/{title}.md", kind)
+
+
+def document(title: str, markdown: str, key: str = "") -> Document:
+    return split(page(title, markdown, key))
+
+
+PROFILE = DatasetProfile(
+    name="help",
+    embedding_model="words-and-bigrams",
+    embedding_provider="kbtool/lexical/lexical",
+    retrieval=RetrievalProfile(),
+)
+
+
+@dataclass
+class Server:
+    """The embedded engine as a test wants it. `dies_after` requests it breaks the connection for good."""
+
+    path: Path
+    faults: tuple[Fault, ...] = ()
+    dies_after: int | None = None
+    requests: list[str] = field(default_factory=list)
+
+    @asynccontextmanager
+    async def client(self) -> AsyncIterator[DifyClient]:
+        engine = create_app(
+            EngineSettings(
+                path=self.path,
+                apps=(AppSettings(key="app-test", name="bot", datasets=(PROFILE.name,), top_k=5),),
+                faults=self.faults,
+            )
+        )
+        transport = _Counting(httpx.ASGITransport(engine), self)
+        http = httpx.AsyncClient(transport=transport, base_url="http://embedded/v1", timeout=30)
+        try:
+            async with DifyClient(
+                http, dataset_key="dataset-embedded", app_key="app-test", attempts=2, sleep=_no_sleep
+            ) as client:
+                yield client
+        finally:
+            await engine.aclose()
+
+
+class _Counting(httpx.AsyncBaseTransport):
+    def __init__(self, inner: httpx.ASGITransport, server: Server) -> None:
+        self._inner, self._server = inner, server
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        server = self._server
+        if server.dies_after is not None and len(server.requests) >= server.dies_after:
+            raise httpx.ConnectError("the server is gone")
+        server.requests.append(f"{request.method} {request.url.path}")
+        return await self._inner.handle_async_request(request)
+
+
+async def _no_sleep(_: float) -> None:
+    await asyncio.sleep(0.005)

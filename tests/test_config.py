@@ -1,0 +1,82 @@
+"""kb.toml: strict, and every complaint names the line and the way out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from kbtool.config import Secrets, Settings, load
+from kbtool.errors import ConfigError
+
+ROOT = Path(__file__).parent.parent
+
+
+def write(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "kb.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def complaint(path: Path) -> tuple[str, str]:
+    with pytest.raises(ConfigError) as caught:
+        load(path)
+    return caught.value.message, caught.value.hint
+
+
+def test_the_template_and_the_demo_are_valid() -> None:
+    assert load(ROOT / "kbtool" / "cli" / "kb.toml").handoff.threshold == 0.5
+    assert load(ROOT / "kb.toml").dify.base_url == "embedded"
+
+
+def test_the_template_shows_the_defaults() -> None:
+    shown = load(ROOT / "kbtool" / "cli" / "kb.toml")
+    expected = Settings(root=shown.root, corpus=shown.corpus)
+    assert shown == expected
+
+
+def test_an_unknown_key_names_its_line_and_the_nearest_key(tmp_path: Path) -> None:
+    path = write(tmp_path, "[handoff]\n# a comment\ntreshold = 0.4\n")
+    message, hint = complaint(path)
+    assert message == f"{path}:3: [handoff] unknown key `treshold`"
+    assert hint == "Did you mean `threshold`?"
+
+
+def test_an_unknown_table_lists_what_is_known(tmp_path: Path) -> None:
+    path = write(tmp_path, "[zzz]\na = 1\n")
+    message, hint = complaint(path)
+    assert message == f"{path}:1: unknown key `zzz`"
+    assert "corpus" in hint
+    assert "root" not in hint
+
+
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [
+        ("[handoff]\nthreshold = 1.5\n", ":2: [handoff] threshold"),
+        ("[chunk]\nchild_max = 9000\n", ":2: [chunk] child_max"),
+        ('[retrieval]\ntop_k = "five"\n', ":2: [retrieval] top_k"),
+        ("[handoff\n", "not valid TOML"),
+        ("root = '/'\n", "unknown table [root]"),
+    ],
+)
+def test_a_wrong_value_is_named(tmp_path: Path, text: str, part: str) -> None:
+    message, _ = complaint(write(tmp_path, text))
+    assert part in message
+
+
+def test_a_missing_file_says_how_to_get_one(tmp_path: Path) -> None:
+    _, hint = complaint(tmp_path / "kb.toml")
+    assert "kbtool init" in hint
+
+
+def test_a_key_is_asked_for_only_where_a_server_wants_it() -> None:
+    none = Secrets.from_environment({})
+    none.require(Settings())
+    real = Settings(dify=Settings().dify.model_copy(update={"base_url": "https://dify.example/v1"}))
+    with pytest.raises(ConfigError, match="DIFY_DATASET_KEY and DIFY_APP_KEY"):
+        none.require(real)
+
+
+def test_secrets_hide_themselves() -> None:
+    assert "dataset-1" not in repr(Secrets("dataset-1", "app-2"))
