@@ -1,0 +1,53 @@
+"""The cleaning rules in the order in which they run, and for which kinds of page.
+
+Order matters in a few places only, and they say why. The table runs again until nothing changes, since
+one rule's work can be another's reason (an image that goes leaves a bullet empty).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from kbtool.clean import blocks, images, lark, links, properties, text
+from kbtool.model import Kind, Page
+
+Rule = Callable[[Page], Page]
+
+ALL = frozenset(Kind)
+NOTION = frozenset({Kind.NOTION_MARKDOWN, Kind.NOTION_HTML, Kind.NOTION_DATABASE})
+LARK = frozenset({Kind.LARK_MARKDOWN, Kind.LARK_BLOCKS})
+EXPORTED = NOTION | LARK  # a plain Markdown folder was written by hand: `---` may make a heading there
+
+RULES: tuple[tuple[Rule, frozenset[Kind]], ...] = (
+    (text.unify_newlines, ALL),
+    (properties.split_properties, NOTION),  # before anything moves the first line
+    (properties.plain_relations, NOTION),
+    (text.plain_spaces, ALL),
+    (blocks.quote_callouts, NOTION),
+    (lark.drop_comments, LARK),
+    (lark.lark_attributes, LARK),
+    (lark.lark_inline, LARK),  # inline and image tags before the tables and quotes that hold them
+    (lark.lark_addresses, LARK),
+    (lark.lark_images, LARK),
+    (lark.lark_placeholders, LARK),
+    (lark.lark_grids, LARK),
+    (lark.lark_quotes, LARK),
+    (lark.lark_layout, LARK),
+    (lark.lark_headings, LARK),
+    (lark.lark_breaks, LARK),
+    (lark.drop_named_emoji, LARK),
+    (links.drop_contents, ALL),  # while its lines are still links
+    (links.drop_subpage_lines, ALL),
+    (images.drop_repeated_captions, ALL),  # while the captions are still in the images
+    (images.plain_images, ALL),
+    (links.unlink_pages, ALL),
+    (links.collapse_bookmarks, ALL),
+    (links.plain_dates, NOTION),
+    (text.drop_title_emoji, ALL),
+    (text.plain_headings, ALL),
+    (text.mend_bold, ALL),
+    (blocks.tidy_todos, ALL),
+    (blocks.drop_empty_items, EXPORTED),
+    (blocks.free_dividers, EXPORTED),
+    (blocks.tidy_lines, ALL),
+)

@@ -1,0 +1,58 @@
+"""What Notion's file names hold: a title, cut and with signs replaced, and the page's id.
+
+    Clean up index html It aint perfect but good enoug be406e4f0c8a4c0f9a5d6e7f8a9b0c1d.md
+
+So a name gives the id, and never the title where the page has one itself.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+
+_LONG = re.compile(r"^(?P<title>.*?)[ -]?(?P<id>[0-9a-f]{32})$", re.DOTALL)
+_DASHED = re.compile(r"^(?P<title>.*?)[ -]?(?P<id>[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$", re.DOTALL)
+_SHORT = re.compile(r"^(?P<title>.+) (?P<id>[0-9a-f]{4,6})$", re.DOTALL)
+_EMOJI_MARKS = frozenset("\ufe0e\ufe0f\u20e3")
+_CUT = 30  # letters; names are cut at about 50 characters
+
+
+def split_id(stem: str) -> tuple[str, str]:
+    """Title and 32-digit id of a file or folder name without suffix; the id is "" where there is none."""
+    found = _DASHED.match(stem) or _LONG.match(stem)
+    return (found["title"].strip(), found["id"].replace("-", "")) if found else (stem, "")
+
+
+def split_short_id(stem: str, title: str) -> str:
+    """The short id of some exports' names, if what stands before it is `title` as file names write it.
+
+    Without the title "Release 2024" would be the page "Release" with the id 2024.
+    """
+    found = _SHORT.match(stem)
+    if not found:
+        return ""
+    whole, name = _letters(title), _letters(found["title"])
+    return found["id"] if name == whole or (len(name) > _CUT and whole.startswith(name)) else ""
+
+
+def _letters(text: str) -> str:
+    return "".join(character for character in unicodedata.normalize("NFKC", text) if character.isalnum())
+
+
+def slugify(titles: Sequence[str]) -> str:
+    """Readable path of a page: its ancestors' titles and its own, in any script, without emoji or signs."""
+    return "/".join(part for title in titles if (part := slug_part(title)))
+
+
+def slug_part(title: str) -> str:
+    """One title as a slug: NFKC, case folded, every run of other signs than letters and digits a dash."""
+    folded = unicodedata.normalize("NFKC", title).casefold()
+    kept = (character if _is_word(character) else "-" for character in unicodedata.normalize("NFC", folded))
+    return re.sub("-+", "-", "".join(kept)).strip("-")
+
+
+def _is_word(character: str) -> bool:
+    if character in _EMOJI_MARKS:
+        return False
+    return unicodedata.category(character)[0] in "LNM"  # marks are part of letters in Thai or Hindi

@@ -1,0 +1,210 @@
+"""What must hold for any page. The word and fence extraction here shares no code with the rules."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+
+from kbtool.clean import clean
+from kbtool.clean.code import outside_code
+from kbtool.model import Kind, Page
+
+PAGE_ID = "a834d55573614857a48a9ce9ec4194e3"
+WORDS = st.sampled_from(
+    [
+        "refund",
+        "brew",
+        "E07",
+        "退款",
+        "配网",
+        "2024",
+        "naïve",
+        "can't",
+        "¥15",
+        "™",
+        "a_b",
+        "I/O",
+        "返金",
+        "x*y",
+    ]
+)
+TEXT = st.lists(WORDS, min_size=1, max_size=5).map(" ".join)
+CODE = st.text(alphabet="ab \n`*[]()#>-{}|\u00a0<:", max_size=40).filter(lambda code: "```" not in code)
+
+
+def fence(code: str) -> str:
+    return f"```jsx\n{code}\n```"
+
+
+def link(words: str) -> str:
+    return f"[{words}](Folder%20{PAGE_ID}/Page%20{PAGE_ID}.md)"
+
+
+BLOCKS = st.one_of(
+    TEXT,
+    TEXT.map(link),
+    TEXT.map(lambda words: f"See {link(words)} first."),
+    TEXT.map(lambda words: f"<aside>\n💡 {words}\n\n</aside>"),
+    TEXT.map(lambda words: f"- {words}\n    \n    {words}\n    "),
+    TEXT.map(lambda words: f"## 🎉 **{words}**"),
+    TEXT.map(lambda words: f"# {words}"),
+    TEXT.map(lambda words: f"{words}\n---"),
+    TEXT.map(lambda words: f"**{words} **{words} ****{words}"),
+    TEXT.map(lambda words: f"- [ ]  {words}\n- [x]  {words}\n- [ ]  "),
+    TEXT.map(lambda words: f"| {words} | b |\n| --- | --- |\n| c | {words} |"),
+    TEXT.map(lambda words: f"![{words}](Folder%20{PAGE_ID}/a.png)\n\n{words}"),
+    TEXT.map(lambda words: f"`{words}  `` {words}`"),
+    TEXT.map(lambda words: f"[https://a.example/{words[0]}](https://a.example/{words[0]})"),
+    st.sampled_from(
+        ["- ", "1. ", "- [ ]  ", "", "    ", "![Untitled](x.png)", "![](https://a.example/b.png)"]
+    ),
+    CODE.map(fence),
+)
+NOTION_PAGES = st.lists(BLOCKS, max_size=8).map("\n\n".join)
+LARK_BLOCKS = st.one_of(
+    TEXT.map(lambda words: f'<callout emoji="warning" background-color="light-red">\n{words}\n</callout>'),
+    TEXT.map(lambda words: f"<quote-container>\n{words}\n</quote-container>"),
+    TEXT.map(lambda words: f'<grid cols="2">\n<column width="50">\n\n    {words}\n\n</column>\n</grid>'),
+    TEXT.map(
+        lambda words: (
+            "<lark-table><lark-tr><lark-td>\n\na\n\n</lark-td><lark-td>\n\n"
+            f"{words}\n\n</lark-td></lark-tr></lark-table>"
+        )
+    ),
+    TEXT.map(lambda words: f'# {words} {{color="blue"}}'),
+    TEXT.map(lambda words: f'<text color="red">{words}</text> <u>{words}</u>'),
+    TEXT.map(
+        lambda words: f'<mention-doc token="t" type="docx">{words}</mention-doc><mention-user id="ou_1"/>'
+    ),
+    TEXT.map(lambda words: f"<h7>{words}</h7>"),
+    st.just('<image token="Ccl5FXbi2nHD2YRh7rNBr50k1th" width="1" height="1"/>'),
+    BLOCKS,
+)
+LARK_PAGES = st.lists(LARK_BLOCKS, max_size=8).map("\n\n".join)
+KINDS = st.sampled_from(sorted(Kind))
+DIRT = st.text(
+    alphabet=st.one_of(
+        st.sampled_from(list("#*`-[]()!<>|{}=\"':. \n\t1ax~$\\_")),
+        st.sampled_from(
+            ["\u00a0", "\u2028", "\u200b", "\r", "🎉", "\ufe0f", "\u200d", "\U000f0000", "\U00100000"]
+        ),
+    ),
+    max_size=120,
+)
+MARKS = [
+    "<aside>",
+    "</aside>",
+    "<callout>",
+    "</callout>",
+    "<lark-table>",
+    "<lark-tr>",
+    "<lark-td>",
+    "</lark-td>",
+    "</lark-tr>",
+    "</lark-table>",
+    "<column>",
+    "</column>",
+    "<h7>",
+    "</h7>",
+    "<br/>",
+    "<!--",
+    "-->",
+    "\n",
+    "```\n",
+    "> ",
+    "- ",
+    "    ",
+    "**",
+    "# ",
+    "$$\n",
+    "![](",
+    "](x.md)",
+    "[",
+    "`",
+    "\n\n",
+    "---\n",
+    "<pre>",
+]
+TAGGED = st.lists(st.one_of(st.sampled_from(MARKS), TEXT), max_size=25).map("".join)
+QUICK = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+def page_of(markdown: str, kind: Kind = Kind.NOTION_MARKDOWN) -> Page:
+    return Page("k", "s", "Title", markdown, "page.md", kind, columns=frozenset({"Status", "a"}))
+
+
+def words(markdown: str) -> Counter[str]:
+    """What a reader sees: no tags, no link targets, no invisible characters."""
+    seen = re.sub("[\u200b\u2060\ufeff\u00ad]", "", markdown)
+    seen = re.sub(r"(?<=\])\(\S*?\)(?=\W|$)", " ", seen)
+    seen = re.sub(r"</?[a-z][^<>]*>", " ", seen)
+    return Counter(re.findall(r"\w+", seen))
+
+
+def fences(markdown: str) -> list[str]:
+    return [token.content for token in MarkdownIt("commonmark").parse(markdown) if token.type == "fence"]
+
+
+def accounted(page: Page) -> tuple[Counter[str], Counter[str]]:
+    """Words before, and words afterwards with those of the record."""
+    cleaned = clean(page)
+    after = words(cleaned.page.markdown)
+    for removal in cleaned.removals:
+        # A removed target or attribute list was never words to a reader, with or without its brackets.
+        if not re.fullmatch(r"\S*[%/]\S*\.(?:md|png)|https?://\S+|\{color=.*\}", removal.text):
+            after += words(removal.text)
+    return words(page.markdown), after
+
+
+@QUICK
+@given(NOTION_PAGES)
+def test_every_word_of_a_notion_page_is_in_the_page_or_on_record(markdown):
+    before, after = accounted(page_of(re.sub(r"\[https://\S+\]\(\S+\)", "", markdown)))
+    assert before == after
+
+
+@QUICK
+@given(LARK_PAGES)
+def test_every_word_of_a_lark_page_is_in_the_page_or_on_record(markdown):
+    text = re.sub(r"\{color=\"blue\"\}|\[https://\S+\]\(\S+\)", "", markdown)
+    before, after = accounted(page_of(text, Kind.LARK_MARKDOWN))
+    assert before == after
+
+
+@QUICK
+@given(NOTION_PAGES, KINDS)
+def test_cleaning_a_clean_page_changes_nothing(markdown, kind):
+    once = clean(page_of(markdown, kind)).page
+    again = clean(once)
+    assert again.page == once
+    assert again.removals == ()
+
+
+@QUICK
+@given(st.one_of(DIRT, TAGGED), KINDS)
+def test_any_text_is_cleaned_without_an_error_and_for_good(text, kind):
+    once = clean(page_of(text, kind)).page
+    assert clean(once).page == once
+
+
+@QUICK
+@given(st.lists(st.one_of(BLOCKS, LARK_BLOCKS), max_size=6), CODE, KINDS)
+def test_fenced_code_is_untouched_byte_for_byte(blocks, code, kind):
+    markdown = "\n\n".join([*blocks, fence(code), *blocks])
+    assert fences(clean(page_of(markdown, kind)).page.markdown) == fences(markdown)
+
+
+@QUICK
+@given(NOTION_PAGES)
+def test_a_rewrite_that_does_nothing_gives_the_same_text(markdown):
+    assert outside_code(markdown, lambda text: text) == markdown
+
+
+@QUICK
+@given(DIRT)
+def test_masking_is_undone_for_any_text(text):
+    assert outside_code(text, lambda masked: masked) == text
