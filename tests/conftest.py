@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from tests.server import Server
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, Any]:
     """In CI a test that was skipped did not pass: what it needs must be installed there."""
     report: Any = yield
     if report.skipped and os.environ.get("CI") and not item.get_closest_marker("needs_server"):

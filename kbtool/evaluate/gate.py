@@ -98,7 +98,8 @@ def judge(
     if invalid:
         status, sentence = Status.INVALID, f"This run proves nothing: {invalid[0].sentence}."
     elif failed:
-        status, sentence = Status.FAIL, f"Regression: {failed[0].sentence}."
+        lead = "Fail" if failed[0].rule == "critical" else "Regression"
+        status, sentence = Status.FAIL, f"{lead}: {failed[0].sentence}."
     elif not isinstance(comparison, Comparison):
         status, sentence = Status.NO_BASELINE, "No baseline is pinned: nothing says whether this got worse."
     elif watch:

@@ -1,0 +1,5 @@
+"""`python -m kbtool` is `kbtool`."""
+
+from kbtool.cli import main
+
+main()

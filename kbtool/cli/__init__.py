@@ -1,0 +1,48 @@
+"""The `kbtool` command: one thin module a command, all heavy imports inside the commands.
+
+`main` is the only place where errors become words and exit codes; a bug keeps its traceback.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from kbtool.cli import corpus, demo, embedded, evaluate, golden, ingest, init, tune
+from kbtool.errors import KbtoolError
+
+app = typer.Typer(
+    name="kbtool",
+    help="Support knowledge bases run like code: export, clean, chunk, ingest into Dify, measure, tune.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.command("demo")(demo.demo)
+app.command("init")(init.init)
+app.command("clean")(corpus.clean)
+app.command("chunk")(corpus.chunk)
+app.command("ingest")(ingest.ingest)
+app.add_typer(golden.app, name="golden")
+app.add_typer(evaluate.app, name="eval")
+app.command("tune")(tune.tune)
+app.add_typer(embedded.app, name="embedded")
+
+
+def main() -> None:
+    """Run the command line; an error is one sentence, a hint, and the exit code of its kind."""
+    try:
+        app()
+    except KbtoolError as error:
+        sys.stderr.write(f"error: {error.message}\n")
+        if error.hint:
+            sys.stderr.write(f"  {error.hint}\n")
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.stderr.write("\nstopped; the same command goes on from here\n")
+        sys.exit(130)

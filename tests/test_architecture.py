@@ -1,0 +1,106 @@
+"""The structure that docs/lifecycle.md draws: imports point down, and the command line starts light."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+# A layer may import from its own and from the ones below it, and from nothing beside it.
+LAYERS = (
+    ("kbtool.__main__",),
+    ("kbtool.cli",),
+    ("kbtool.evaluate.weekly",),
+    ("kbtool.evaluate.history",),
+    ("kbtool.evaluate.report",),
+    ("kbtool.evaluate.run",),
+    ("kbtool.corpus",),
+    ("kbtool.sync.apply",),
+    ("kbtool.sync.plan",),
+    ("kbtool.sync.render",),
+    ("kbtool.config",),
+    ("kbtool.tune",),
+    ("kbtool.evaluate.gate",),
+    ("kbtool.evaluate.compare",),
+    ("kbtool.evaluate.metrics",),
+    ("kbtool.evaluate.score",),
+    ("kbtool.evaluate.golden",),
+    ("kbtool.evaluate.record", "kbtool.evaluate", "kbtool.handoff"),
+    ("kbtool.exports",),
+    ("kbtool.clean",),
+    ("kbtool.dify",),
+    ("kbtool.embedded",),
+    ("kbtool.chunk",),
+    ("kbtool.breaking", "kbtool.facts", "kbtool.smalltalk"),
+    ("kbtool.sync", "kbtool.script", "kbtool.model", "kbtool.errors"),
+    ("kbtool",),
+)
+HEAVY = {"pandas", "numpy", "scipy", "ir_measures", "httpx", "fastapi", "starlette", "uvicorn", "pydantic",
+         "jinja2", "bs4", "lxml", "markdown_it", "ruamel", "tomlkit", "aiohttp"}  # fmt: skip
+
+
+def modules(package: str = "kbtool") -> Iterator[tuple[str, Path]]:
+    for path in sorted((ROOT / package).rglob("*.py")):
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        yield ".".join(parts[:-1] if parts[-1] == "__init__" else parts), path
+
+
+def layer(module: str) -> int:
+    best = max(
+        ((len(prefix), number) for number, prefixes in enumerate(LAYERS) for prefix in prefixes
+         if module == prefix or module.startswith(prefix + ".")),
+    )  # fmt: skip
+    return best[1]
+
+
+def group(module: str) -> str:
+    prefixes = [p for row in LAYERS for p in row if module == p or module.startswith(p + ".")]
+    return max(prefixes, key=len)
+
+
+def imports(path: Path, *, at_module_level: bool) -> Iterator[str]:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    nodes = ast.iter_child_nodes(tree) if at_module_level else ast.walk(tree)
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+KNOWN = {name for name, _ in modules()}
+
+
+@pytest.mark.parametrize(("module", "path"), list(modules()), ids=[name for name, _ in modules()])
+def test_imports_point_down(module: str, path: Path) -> None:
+    for target in imports(path, at_module_level=False):
+        if target in KNOWN and group(target) != group(module):
+            assert layer(target) > layer(module), f"{module} imports {target}"
+
+
+def test_kbtool_never_imports_bridge_at_module_level() -> None:
+    for module, path in modules():
+        for target in imports(path, at_module_level=True):
+            assert not target.startswith("bridge"), f"{module} imports {target}"
+
+
+def test_the_command_line_starts_without_heavy_imports() -> None:
+    shown = subprocess.run(
+        [sys.executable, "-c", "import sys, kbtool.cli; print(*sys.modules)"],
+        check=True,
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+    )
+    assert not HEAVY & set(shown.stdout.split())
+
+
+def test_no_file_has_grown_beyond_one_idea() -> None:
+    long = {name: lines for name, path in modules() if (lines := len(path.read_text().splitlines())) > 400}
+    assert not long
