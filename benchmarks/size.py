@@ -30,7 +30,7 @@ def main() -> None:
         folder = Path(name)
         (folder / "pins.txt").write_text("\n".join(pins["constraint-dependencies"]), encoding="utf-8")
         venv.create(folder / "venv", with_pip=True)
-        pip = [
+        pip: list[str | Path] = [
             folder / "venv" / "bin" / "pip",
             "install",
             "--quiet",

@@ -1,0 +1,232 @@
+"""All recordings, in order, against one engine over HTTP.
+
+What happened between two recordings and was not recorded is done too (`unrecorded`), in the plainest way that
+gives the same state. Indexing is held while the recording ran ahead of the worker, and waited for
+everywhere else, so nothing here depends on time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+import uvicorn
+
+from kbtool.embedded import Engine, SlowEmbedding, create_app
+from tests.contract import compare, recordings, unrecorded
+from tests.contract.compare import Ids
+from tests.contract.recordings import Recording
+
+# Requests that were sent before the work of an earlier one was done
+AHEAD = frozenset({75, 83, 349, 350, 351, 369, 410, 411, 412, 413, 436})
+# The document whose embedding takes long is being embedded while these are sent
+MIDWAY = frozenset({99, 100, 101, 102, 103})
+# Documents were listed while a dataset changed its model
+SWITCHING = frozenset({238, 438})
+# The console changed the app for one request
+OTHER_KEY = {345: "app_chat_off", 346: "app_chat_busy"}
+# Answers whose values belong to the recorded provider, or to a switch that was seen half done
+FORM_ONLY = frozenset({6, 229, 232, 234, 236, 239, 330, 334, 352, 435})
+
+
+class Replay:
+    """One run. `outcome` maps each number that was sent to its differences; none means as recorded."""
+
+    def __init__(self, engine: Engine, client: httpx.AsyncClient, recorded: Mapping[int, Recording]) -> None:
+        self.engine = engine
+        self.client = client
+        self.recorded = recorded
+        self.ids = Ids()
+        self.outcome: dict[int, list[str]] = {}
+        self._streaming: asyncio.Task[httpx.Response] | None = None
+
+    async def run(self, skipped: frozenset[int]) -> None:
+        for recording in self.recorded.values():
+            if prepare := unrecorded.BEFORE.get(recording.number):
+                await self.settle()
+                await prepare(self)
+            if recording.number in skipped:
+                continue
+            await self._pace(recording.number)
+            if recording.number == 316:
+                response = await self._finished_stream()
+            elif recording.number == 346:
+                response = await self._beside_another(recording)
+            else:
+                response = await self.send(recording)
+            self.outcome[recording.number] = list(self._judge(recording, response))
+
+    async def send(self, recording: Recording) -> httpx.Response:
+        """The recorded request, with the engine's ids."""
+        path, query, body = self.ids.translate([recording.path, recording.query, recording.request])
+        if recording.form is not None:
+            files = {field: _file(name) for field, name in recording.form["files"].items()}
+            data, headers = recording.form["data"], authorization(recording)
+            return await self.client.post(path, data=data, files=files, headers=headers)
+        content = (
+            body.encode() if isinstance(body, str) else None if body is None else json.dumps(body).encode()
+        )
+        return await self.client.request(
+            recording.method,
+            path,
+            params=query,
+            content=content,
+            headers={"content-type": "application/json"} | authorization(recording),
+        )
+
+    async def ask(self, method: str, path: str, body: Any = None, key: str = "dataset_key") -> Any:
+        """A request of our own, which has to succeed. `path` may name recorded ids."""
+        path, body = self.ids.translate([path, body])
+        headers = {"authorization": f"Bearer {key}"}
+        response = await self.client.request(method, f"/v1{path}", json=body, headers=headers)
+        assert response.is_success, f"{method} {path}: {response.status_code} {response.text}"
+        return response.json() if response.content else None
+
+    async def _pace(self, number: int) -> None:
+        """The worker as far as it was when the recording was made."""
+        if number in MIDWAY:
+            await _until_embedding(self.engine)
+        elif number == 437:  # the index is gone, and no document is embedded yet
+            self.engine.inject(SlowEmbedding("refund", 0.05))
+            self.engine.release_indexing()
+            await _until_embedding(self.engine)
+        elif number in AHEAD:
+            return
+        else:
+            await self.settle()
+        if number + 1 in AHEAD:
+            self.engine.hold_indexing()
+
+    async def settle(self) -> None:
+        self.engine.release_indexing()
+        await self.engine.settle()
+
+    def _judge(self, recording: Recording, response: httpx.Response) -> Iterator[str]:
+        if response.status_code != recording.status:
+            yield f"status {recording.status} recorded, {response.status_code} here: {response.text[:200]}"
+            return
+        for name, value in recording.headers.items():
+            if response.headers.get(name, "").split(";")[0] != value.split(";")[0]:
+                yield f"header {name}: {value!r} recorded, {response.headers.get(name)!r} here"
+        if recording.stream is not None:
+            yield from compare.of_streams(recording.stream, response.text, self.ids)
+            return
+        if recording.headers["content-type"].startswith("text/html"):
+            return
+        body = response.json() if response.content else ""
+        if recording.status >= 400:
+            yield from compare.of_errors(recording.response, body)
+            return
+        yield from self._judge_body(recording, body)
+
+    def _judge_body(self, recording: Recording, body: Any) -> Iterator[str]:
+        expected = recording.response
+        if "records" in expected:
+            asked = (recording.request.get("retrieval_model") or {}) if recording.request else {}
+            is_bounded = asked.get("score_threshold_enabled") and asked["search_method"] == "semantic_search"
+            threshold = asked["score_threshold"] if is_bounded else None
+            yield from compare.of_hits(expected["records"], body["records"], self.ids, threshold=threshold)
+            expected, body = (
+                {name: value for name, value in part.items() if name != "records"}
+                for part in (expected, body)
+            )
+        elif isinstance(expected, dict) and "metadata" in expected and "answer" in expected:
+            name = "retriever_resources"
+            yield from compare.of_hits(expected["metadata"].pop(name), body["metadata"].pop(name), self.ids)
+        elif recording.number in (24, 226):  # made in one second: any order
+            for part in (expected, body):
+                part["data"].sort(key=lambda document: document["name"])
+        elif recording.path.endswith("/messages"):
+            for left, right in zip(expected["data"], body["data"], strict=False):
+                yield from compare.of_hits(
+                    left.pop("retriever_resources"), right.pop("retriever_resources"), self.ids
+                )
+        self.ids.is_switching = recording.number in SWITCHING
+        yield from compare.differences(expected, body, self.ids, values=recording.number not in FORM_ONLY)
+
+    async def start_stream(self, recording: Recording) -> None:
+        """Send the request of 316 and learn its task from the first event; 314 and 315 try to stop it."""
+        started: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+        async def read() -> httpx.Response:
+            request = self.client.build_request(
+                "POST", recording.path, json=recording.request, headers=authorization(recording)
+            )
+            response = await self.client.send(request, stream=True)
+            text = ""
+            async for part in response.aiter_text():
+                text += part
+                if not started.done() and "\n\n" in text:
+                    started.set_result(json.loads(text.split("\n\n")[0].removeprefix("data: "))["task_id"])
+            return httpx.Response(response.status_code, headers=response.headers, text=text)
+
+        self._streaming = asyncio.create_task(read())
+        first = json.loads((recording.stream or "").split("\n\n")[0].removeprefix("data: "))
+        self.ids.relearn(first["task_id"], await started)
+
+    async def _finished_stream(self) -> httpx.Response:
+        assert self._streaming is not None, "314 has started it"
+        return await self._streaming
+
+    async def _beside_another(self, recording: Recording) -> httpx.Response:
+        other = self.client.stream(
+            "POST",
+            recording.path,
+            json={"inputs": {}, "query": "!!chatslow", "user": "u-1", "response_mode": "streaming"},
+            headers=authorization(recording),
+        )
+        async with other as under_way:
+            await anext(under_way.aiter_text())
+            return await self.send(recording)
+
+
+def authorization(recording: Recording) -> dict[str, str]:
+    key = OTHER_KEY.get(recording.number, recording.authorization)
+    if key is None:
+        return {}
+    return {"authorization": key.removeprefix("raw ") if key.startswith("raw ") else f"Bearer {key}"}
+
+
+def _file(name: str | None) -> tuple[str | None, bytes]:
+    return (name, b"") if name is None else (name, unrecorded.FILES.get(name, unrecorded.GUIDE).encode())
+
+
+async def _until_embedding(engine: Engine) -> None:
+    """Until a document is being embedded."""
+    query = "SELECT count(*) FROM documents WHERE indexing_status = 'indexing'"
+    for _ in range(500):
+        if await engine.database.run(lambda db: db.execute(query).fetchone()[0]):
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("no document came to be embedded")
+
+
+@asynccontextmanager
+async def served(engine: Engine) -> AsyncIterator[str]:
+    """The engine on a real socket of this machine's loopback, for as long as the block runs."""
+    server = uvicorn.Server(
+        uvicorn.Config(engine, host="127.0.0.1", port=0, log_level="warning", lifespan="off")
+    )
+    task = asyncio.create_task(server.serve())
+    while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
+        await asyncio.sleep(0.01)
+    try:
+        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        await task
+
+
+async def replay(skipped: frozenset[int]) -> dict[int, list[str]]:
+    """Differences by number, of everything but `skipped`."""
+    engine = create_app(recordings.settings())
+    wanted = recordings.load()
+    async with served(engine) as url, httpx.AsyncClient(base_url=url, timeout=20) as client:
+        run = Replay(engine, client, {recording.number: recording for recording in wanted})
+        await run.run(skipped)
+    await engine.aclose()
+    return run.outcome
