@@ -1,0 +1,79 @@
+"""The documents say what is true today."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from pathlib import Path
+
+import pytest
+import typer
+
+from kbtool import corpus
+from kbtool.chunk import section_text
+from kbtool.cli import app
+from kbtool.config import load
+from kbtool.sync.render import render
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+LIFECYCLE = (ROOT / "docs" / "lifecycle.md").read_text(encoding="utf-8")
+
+
+def commands() -> dict[str, set[str]]:
+    """Command → its options."""
+    found: dict[str, set[str]] = {}
+
+    def walk(command: object, name: str) -> None:
+        for child, inner in getattr(command, "commands", {}).items():
+            walk(inner, f"{name} {child}".strip())
+        if not hasattr(command, "commands"):
+            found[name] = {option for p in getattr(command, "params", ()) for option in p.opts}
+
+    walk(typer.main.get_command(app), "")
+    return found
+
+
+def test_every_command_is_in_the_readme() -> None:
+    for name in commands():
+        assert f"kbtool {name}" in README, name
+
+
+@pytest.mark.parametrize("text", [README, LIFECYCLE], ids=["README", "lifecycle"])
+def test_every_command_and_option_in_the_documents_exists(text: str) -> None:
+    known = commands()
+    for called in re.findall(r"kbtool ((?:[a-z]+ ?)+)((?:--[a-z-]+[^\n`]*)?)", text):
+        words = called[0].split()
+        name = next((" ".join(words[:n]) for n in (2, 1) if " ".join(words[:n]) in known), None)
+        if name:
+            assert set(re.findall(r"--[a-z-]+", called[1])) <= known[name] | {"--help"}, called
+
+
+@pytest.mark.parametrize("document", ["README.md", "docs/lifecycle.md"])
+def test_every_file_that_is_linked_is_there(document: str) -> None:
+    path = ROOT / document
+    prose = re.sub(r"```.*?```|`[^`]*`", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
+    for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", prose):
+        assert (path.parent / target).exists(), target
+
+
+def test_every_module_that_the_lifecycle_names_is_there() -> None:
+    for name in re.findall(r"`(?:kbtool/)?((?:[a-z_]+/)*[a-z_]+\.py)`", LIFECYCLE):
+        assert list((ROOT / "kbtool").rglob(name)) or list(ROOT.glob(name)), name
+
+
+def test_the_page_of_the_lifecycle_goes_as_it_says() -> None:
+    settings = load(ROOT / "kb.toml")
+    export = corpus.read_sources(settings)
+    (cleaned,) = [done for done in corpus.clean_pages(export) if done.page.title == "Returning a product"]
+    assert cleaned.page.key in LIFECYCLE
+    assert cleaned.page.slug in LIFECYCLE
+    rules = {removal.rule for removal in cleaned.removals}
+    assert rules == set(re.findall(r"^\| `(\w+)` \|", LIFECYCLE, re.MULTILINE))
+    (document,) = corpus.chunk_pages([cleaned], export, settings).documents
+    assert len(document.sections) == 7
+    assert render(document).name in LIFECYCLE
+    quoted = re.search(r"<!-- chunk -->\n(.*?)\n<!-- /chunk -->", LIFECYCLE, re.DOTALL)
+    assert quoted
+    text = textwrap.dedent(quoted[1])
+    assert any(section_text(section).startswith(text) for section in document.sections)
