@@ -18,6 +18,7 @@ LAYERS = (
     ("kbtool.evaluate.weekly",),
     ("kbtool.evaluate.history",),
     ("kbtool.evaluate.report",),
+    ("kbtool.evaluate.plots",),
     ("kbtool.evaluate.run",),
     ("kbtool.corpus",),
     ("kbtool.sync.apply",),

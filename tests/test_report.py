@@ -15,8 +15,9 @@ from kbtool.evaluate.compare import compare, pin
 from kbtool.evaluate.gate import judge, to_reask
 from kbtool.evaluate.golden import Stale
 from kbtool.evaluate.metrics import summarize
+from kbtool.evaluate.plots import Past, histogram, risk, trend
 from kbtool.evaluate.record import Found, Outcome, Result
-from kbtool.evaluate.report import Past, View, histogram, render, risk, shown_questions, tasks_of, trend
+from kbtool.evaluate.report import View, render, shown_questions, tasks_of
 from kbtool.tune import tune
 from tests.data.invented_run import SPEC, invented_run, judged
 
@@ -202,7 +203,8 @@ def test_a_run_without_answers_shows_an_estimate():
 
 def test_bars_are_as_high_as_they_count():
     results = [judged("a", score=0.1), judged("b", score=0.1), judged("c", Outcome.FAIL, score=1.0)]
-    plot = histogram(view_of(results))
+    view = view_of(results)
+    plot = histogram(view.metrics.scores, view.proposal)
     assert plot is not None
     right, wrong, unanswerable = (bars for _, _, bars in plot.kinds)
     assert (max(right), max(wrong), max(unanswerable)) == (1.0, 0.5, 0.0)
@@ -218,12 +220,12 @@ def test_the_risk_curve_stays_in_its_frame(whole):
 
 
 def test_the_trend_needs_two_runs_and_marks_what_changed(whole):
-    drawn = trend(whole)
+    drawn = trend(whole.runs, "2026-11-14")
     assert drawn is not None
     assert [point.is_pinned for point in drawn.points] == [False, True, False]
     assert [what for _, what in drawn.changes] == ["settings", "corpus"]
     assert all(0 <= p.low <= p.y <= p.high <= 1 for p in drawn.points)
-    assert trend(replace(whole, past=())) is None
+    assert trend(replace(whole, past=()).runs) is None
 
 
 def test_numbers_in_the_drawings_are_numbers(page):

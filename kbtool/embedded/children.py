@@ -8,7 +8,7 @@ from kbtool.embedded import answers, index, payloads, search, segments
 from kbtool.embedded.answers import NO_CONTENT, Answer
 from kbtool.embedded.call import PAGE_LIMIT, Call, paging
 from kbtool.embedded.database import number, one, update
-from kbtool.embedded.models import EmbeddingFailed
+from kbtool.embedded.faults import EmbeddingFailed
 from kbtool.embedded.payloads import ChildChunkPayload
 from kbtool.embedded.search import Unit
 

@@ -19,6 +19,10 @@ from kbtool.embedded.settings import (
 )
 
 
+class EmbeddingFailed(Exception):
+    """The provider refused; the text is its own. It ends in `document.error` or a 400, never in a 5xx."""
+
+
 class Faults:
     """The faults in force. `inject` adds one at any time."""
 

@@ -8,12 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from kbtool.embedded import answers
-from kbtool.embedded.faults import Faults
+from kbtool.embedded.faults import EmbeddingFailed, Faults
 from kbtool.embedded.settings import EmbeddingModel
-
-
-class EmbeddingFailed(Exception):
-    """The provider refused; the text is its own. It ends in `document.error` or a 400, never in a 5xx."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,8 @@ from kbtool.embedded import answers, datasets, keywords, metadata, payloads, sea
 from kbtool.embedded.answers import Answer
 from kbtool.embedded.call import Call
 from kbtool.embedded.database import one
-from kbtool.embedded.models import EmbeddingFailed, Models
+from kbtool.embedded.faults import EmbeddingFailed
+from kbtool.embedded.models import Models
 from kbtool.embedded.payloads import HitTestingPayload, RetrievalMethod
 from kbtool.embedded.search import Match
 

@@ -14,7 +14,7 @@ from kbtool.embedded import answers, index, indexing, payloads, rules
 from kbtool.embedded.answers import NO_CONTENT, Answer
 from kbtool.embedded.call import OWNER, PAGE_LIMIT, Call, page, paging, stamp
 from kbtool.embedded.database import insert, new_id, number, one, update
-from kbtool.embedded.models import EmbeddingFailed
+from kbtool.embedded.faults import EmbeddingFailed
 from kbtool.embedded.payloads import SegmentCreatePayload, SegmentUpdateArgs, SegmentUpdatePayload
 
 

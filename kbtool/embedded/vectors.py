@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 import httpx
 import numpy as np
 
-from kbtool.embedded.models import EmbeddingFailed
+from kbtool.embedded.faults import EmbeddingFailed
 from kbtool.embedded.search import Match, among
 from kbtool.embedded.settings import EmbeddingModel
 

@@ -21,7 +21,8 @@ from functools import partial
 
 from kbtool.embedded import files, index, indexing, rules, segments
 from kbtool.embedded.database import Database, new_id, number, one, update
-from kbtool.embedded.models import EmbeddingFailed, Models
+from kbtool.embedded.faults import EmbeddingFailed
+from kbtool.embedded.models import Models
 from kbtool.embedded.search import Unit
 
 SECONDS_TO_LIVE = 60.0  # a job that was taken longer ago than this belongs to nobody

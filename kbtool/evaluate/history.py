@@ -12,8 +12,8 @@ from kbtool.config import Settings
 from kbtool.errors import ExportError
 from kbtool.evaluate.gate import Verdict
 from kbtool.evaluate.metrics import Rate
+from kbtool.evaluate.plots import Past
 from kbtool.evaluate.record import RunSpec
-from kbtool.evaluate.report import Past
 
 SPEC, REPLIES, CONFIRMED, PINNED = "run.json", "replies.jsonl", "confirmed.jsonl", "pinned.jsonl"
 OUTCOME, REPORT = "outcome.json", "report.html"

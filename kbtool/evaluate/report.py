@@ -11,7 +11,6 @@ import base64
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,29 +18,16 @@ from kbtool.evaluate.compare import Comparison, NotComparable, Settled, change_i
 from kbtool.evaluate.gate import Verdict
 from kbtool.evaluate.golden import Stale, covers
 from kbtool.evaluate.metrics import Metrics, Rate, would_be_right
+from kbtool.evaluate.plots import Past, histogram, risk, trend
 from kbtool.evaluate.record import Found, Golden, Outcome, Result, RunSpec
 from kbtool.script import fold
-from kbtool.tune import Count, Proposal
+from kbtool.tune import Proposal
 
 TEMPLATES = Path(__file__).parent / "templates"
 MOST_TASKS = 10
 _LONGEST = 600
-_BINS = 24
-_FEWEST_ANSWERED = 5
-"""The wrong share of fewer answers than these jumps between nothing and everything: not drawn."""
-
 _TEXT = 350_000
 """Bytes of chunks and answers in one report, so that 500 questions stay under 1.5 MB; misses get more."""
-
-
-class Past(NamedTuple):
-    """An earlier run, for the trend: share found with its interval, and what it was measured on."""
-
-    date: str
-    rate: float
-    interval: tuple[float, float]
-    corpus_hash: str
-    fingerprint: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +47,16 @@ class View:
     @property
     def compared(self) -> Comparison | None:
         return self.comparison if isinstance(self.comparison, Comparison) else None
+
+    @property
+    def runs(self) -> list[Past]:
+        """Earlier runs, and this one where it found out anything."""
+        found = self.metrics.found
+        if found.value is None or found.interval is None:
+            return list(self.past)
+        spec = self.spec
+        here = Past(spec.started[:10], found.value, found.interval, spec.corpus_hash, spec.fingerprint)
+        return [*self.past, here]
 
     @property
     def settled(self) -> Settled:
@@ -149,9 +145,9 @@ def render(view: View) -> str:
         change_interval=change_interval(comparison) if comparison else None,
         slice_changes={(s.by, s.name): s for s in comparison.slices} if comparison else {},
         first_hit=Rate(round((section.hit_1 or 0) * section.n), section.n),
-        histogram=histogram(view),
+        histogram=histogram(view.metrics.scores, view.proposal),
         risk=risk(view.proposal),
-        trend=trend(view),
+        trend=trend(view.runs, comparison.baseline.date if comparison else ""),
         tokens=sum(r.reply.tokens or 0 for r in view.results),
         data=_data(view, questions),
     )
@@ -197,104 +193,6 @@ def tasks_of(view: View, questions: Sequence[ShownQuestion]) -> list[Task]:
     ]
 
 
-class Histogram(NamedTuple):
-    """Heights in [0, 1] of each kind's bars over one axis from `low` to `high`, and lines upon it."""
-
-    low: float
-    high: float
-    kinds: tuple[tuple[str, int, tuple[float, ...]], ...]
-    lines: tuple[tuple[str, float, float], ...]
-
-
-def histogram(view: View) -> Histogram | None:
-    """Top scores of right, wrong and unanswerable questions; None when there are none."""
-    scores = view.metrics.scores
-    everything = [*scores.right, *scores.wrong, *scores.unanswerable]
-    if not everything:
-        return None
-    low, high = min(0.0, *everything), max(1.0, *everything)
-    kinds = {"right": scores.right, "wrong": scores.wrong, "no page answers it": scores.unanswerable}
-    counts = {name: [0] * _BINS for name in kinds}
-    for name, values in kinds.items():
-        for value in values:
-            counts[name][min(_BINS - 1, int((value - low) / (high - low) * _BINS))] += 1
-    tallest = max(map(max, counts.values()))
-    return Histogram(
-        low,
-        high,
-        tuple((name, len(kinds[name]), tuple(c / tallest for c in counts[name])) for name in kinds),
-        tuple((name, c.threshold, (c.threshold - low) / (high - low)) for name, c in _marks(view.proposal)),
-    )
-
-
-class Risk(NamedTuple):
-    """Coverage against wrong share, both as fractions of a frame that ends at a share of `top`."""
-
-    top: float
-    curve: tuple[tuple[float, float], ...]
-    marks: tuple[tuple[str, Count, float, float], ...]
-
-
-def risk(proposal: Proposal) -> Risk | None:
-    enough = (c for c in proposal.curve if c.answered >= _FEWEST_ANSWERED)
-    curve = [(c.coverage, c.wrong_share) for c in enough if c.wrong_share is not None]
-    if not curve:
-        return None
-    top = max(0.1, *(share for _, share in curve))
-    marks = tuple(
-        (name, c, c.coverage, min(1.0, c.wrong_share / top))
-        for name, c in _marks(proposal)
-        if c.wrong_share is not None
-    )
-    return Risk(top, tuple((coverage, share / top) for coverage, share in curve), marks)
-
-
-class TrendPoint(NamedTuple):
-    """A run; `y`, `low`, `high` are fractions of a frame that begins at the trend's floor."""
-
-    run: Past
-    is_pinned: bool
-    x: float
-    y: float
-    low: float
-    high: float
-
-
-class Trend(NamedTuple):
-    """`changes` are (x, what changed) between two runs."""
-
-    floor: float
-    points: tuple[TrendPoint, ...]
-    changes: tuple[tuple[float, str], ...]
-
-
-def trend(view: View) -> Trend | None:
-    """The share found over past runs and this one; None for fewer than two."""
-    found, runs = view.metrics.found, list(view.past)
-    if found.value is not None and found.interval is not None:
-        here = (view.spec.corpus_hash, view.spec.fingerprint)
-        runs.append(Past(view.spec.started[:10], found.value, found.interval, *here))
-    if len(runs) < 2:
-        return None
-    floor = max(0.0, min(run.interval[0] for run in runs) - 0.05)
-
-    def height(rate: float) -> float:
-        return max(0.0, (rate - floor) / (1 - floor))
-
-    step = 1 / (len(runs) - 1)
-    changes = tuple(
-        ((i + 0.5) * step, "settings" if before.fingerprint != now.fingerprint else "corpus")
-        for i, (before, now) in enumerate(pairwise(runs))
-        if (before.fingerprint, before.corpus_hash) != (now.fingerprint, now.corpus_hash)
-    )
-    pinned = view.compared.baseline.date if view.compared else ""
-    shown = tuple(
-        TrendPoint(run, run.date == pinned, i * step, *(height(rate) for rate in (run.rate, *run.interval)))
-        for i, run in enumerate(runs)
-    )
-    return Trend(floor, shown, changes)
-
-
 def percent(value: float | None, digits: int = 0) -> str:
     return "–" if value is None else f"{value:.{digits}%}"
 
@@ -305,14 +203,6 @@ def points(value: float) -> str:
 
 def score(value: float | None) -> str:
     return "no score" if value is None else f"{value:.2f}"
-
-
-def _marks(proposal: Proposal) -> list[tuple[str, Count]]:
-    marks = [
-        ("now", proposal.current),
-        ("proposed", proposal.count if proposal.threshold is not None else None),
-    ]
-    return [(name, count) for name, count in marks if count is not None]
 
 
 def _top(result: Result, k: int) -> tuple[Found, ...]:

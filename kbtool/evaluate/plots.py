@@ -1,0 +1,124 @@
+"""Shapes of the report's plots, as fractions of their frame: only the template knows about size. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+from kbtool.evaluate.metrics import Scores
+from kbtool.tune import Count, Proposal
+
+_BINS = 24
+_FEWEST_ANSWERED = 5
+"""The wrong share of fewer answers than these jumps between nothing and everything: not drawn."""
+
+
+class Past(NamedTuple):
+    """An earlier run, for the trend: share found with its interval, and what it was measured on."""
+
+    date: str
+    rate: float
+    interval: tuple[float, float]
+    corpus_hash: str
+    fingerprint: str
+
+
+class Histogram(NamedTuple):
+    """Heights in [0, 1] of each kind's bars over one axis from `low` to `high`, and lines upon it."""
+
+    low: float
+    high: float
+    kinds: tuple[tuple[str, int, tuple[float, ...]], ...]
+    lines: tuple[tuple[str, float, float], ...]
+
+
+def histogram(scores: Scores, proposal: Proposal) -> Histogram | None:
+    """Top scores of right, wrong and unanswerable questions; None when there are none."""
+    everything = [*scores.right, *scores.wrong, *scores.unanswerable]
+    if not everything:
+        return None
+    low, high = min(0.0, *everything), max(1.0, *everything)
+    kinds = {"right": scores.right, "wrong": scores.wrong, "no page answers it": scores.unanswerable}
+    counts = {name: [0] * _BINS for name in kinds}
+    for name, values in kinds.items():
+        for value in values:
+            counts[name][min(_BINS - 1, int((value - low) / (high - low) * _BINS))] += 1
+    tallest = max(map(max, counts.values()))
+    return Histogram(
+        low,
+        high,
+        tuple((name, len(kinds[name]), tuple(c / tallest for c in counts[name])) for name in kinds),
+        tuple((name, c.threshold, (c.threshold - low) / (high - low)) for name, c in _marks(proposal)),
+    )
+
+
+class Risk(NamedTuple):
+    """Coverage against wrong share, both as fractions of a frame that ends at a share of `top`."""
+
+    top: float
+    curve: tuple[tuple[float, float], ...]
+    marks: tuple[tuple[str, Count, float, float], ...]
+
+
+def risk(proposal: Proposal) -> Risk | None:
+    enough = (c for c in proposal.curve if c.answered >= _FEWEST_ANSWERED)
+    curve = [(c.coverage, c.wrong_share) for c in enough if c.wrong_share is not None]
+    if not curve:
+        return None
+    top = max(0.1, *(share for _, share in curve))
+    marks = tuple(
+        (name, c, c.coverage, min(1.0, c.wrong_share / top))
+        for name, c in _marks(proposal)
+        if c.wrong_share is not None
+    )
+    return Risk(top, tuple((coverage, share / top) for coverage, share in curve), marks)
+
+
+class TrendPoint(NamedTuple):
+    """A run; `y`, `low`, `high` are fractions of a frame that begins at the trend's floor."""
+
+    run: Past
+    is_pinned: bool
+    x: float
+    y: float
+    low: float
+    high: float
+
+
+class Trend(NamedTuple):
+    """`changes` are (x, what changed) between two runs."""
+
+    floor: float
+    points: tuple[TrendPoint, ...]
+    changes: tuple[tuple[float, str], ...]
+
+
+def trend(runs: Sequence[Past], pinned: str = "") -> Trend | None:
+    """The share found over runs, oldest first; None for fewer than two. `pinned` is the pin's date."""
+    if len(runs) < 2:
+        return None
+    floor = max(0.0, min(run.interval[0] for run in runs) - 0.05)
+
+    def height(rate: float) -> float:
+        return max(0.0, (rate - floor) / (1 - floor))
+
+    step = 1 / (len(runs) - 1)
+    changes = tuple(
+        ((i + 0.5) * step, "settings" if before.fingerprint != now.fingerprint else "corpus")
+        for i, (before, now) in enumerate(pairwise(runs))
+        if (before.fingerprint, before.corpus_hash) != (now.fingerprint, now.corpus_hash)
+    )
+    shown = tuple(
+        TrendPoint(run, run.date == pinned, i * step, *(height(rate) for rate in (run.rate, *run.interval)))
+        for i, run in enumerate(runs)
+    )
+    return Trend(floor, shown, changes)
+
+
+def _marks(proposal: Proposal) -> list[tuple[str, Count]]:
+    marks = [
+        ("now", proposal.current),
+        ("proposed", proposal.count if proposal.threshold is not None else None),
+    ]
+    return [(name, count) for name, count in marks if count is not None]
