@@ -101,7 +101,7 @@ class WhatIf:
 class Proposal:
     """A threshold, or None where none can be promised, and what it rests on.
 
-    `reason`: tuned; small-change or once (it would be this one, but keep the current one for now); or, with
+    `reason`: tuned; small-change or once (then `threshold` is the current one, to be kept for now); or, with
     no threshold, many-errors, few-questions, no-scores, no-safe-threshold, floor.
     `count` and `wrong_at_most` are at the value that the walk found, even where the floor refused it; the
     latter is the Clopper-Pearson bound of the wrong share among answered, indicative only, since the
@@ -265,6 +265,7 @@ def _advised(found: Proposal, *, is_tuned: bool, wanted_before: bool) -> Proposa
         advice, reason = Advice.KEEP, "once" if wants_change else "small-change"
         why = "it has to show twice running" if wants_change else "the difference is within the noise"
         lead = f"Keep {now.threshold:.2f} ({why}). This run alone would choose {count.threshold:.2f}"
+        found = replace(found, threshold=now.threshold)
     says = (
         f"{lead}: of {count.n} conversations like these the bot answers {count.answered} "
         f"({count.coverage:.0%}), {count.wrong} of them wrongly."

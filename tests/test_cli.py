@@ -161,8 +161,10 @@ def test_the_demo_runs_the_whole_chain(tmp_path: Path) -> None:
     assert stages == ["read", "clean", "chunk", "plan", "ingest", "ask", "threshold", "report"]
     (path,) = re.findall(r"^Report +(.*)$", done.stdout, re.MULTILINE)
     report = Path(path).read_text(encoding="utf-8")
-    assert "hit" in report
-    assert "threshold" in report
+    pinned = json.loads((ROOT / "evals" / "baselines" / "demo.json").read_text(encoding="utf-8"))
+    assert f"{len(pinned['questions'])} golden questions" in done.stdout
+    assert "0 were lost and 0 gained" in done.stdout
+    assert done.stdout.split("\n\n")[1].split(". ")[0] in report
     assert "Next" in done.stdout
 
 

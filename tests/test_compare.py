@@ -56,14 +56,22 @@ def test_an_edited_question_is_not_compared_with_its_old_self():
     assert (comparison.edited, comparison.lost, comparison.n) == (("b",), (), 1)
 
 
-def test_other_settings_are_refused_with_the_reason_unless_they_are_the_question():
+def test_other_settings_are_refused_with_the_reason():
     other = replace(SPEC, embedding_model="another-model")
     refused = compare(pinned(run(a=PASS)), run(a=FAIL), other)
     assert isinstance(refused, NotComparable)
     assert SPEC.fingerprint in refused.reason
-    trial = compare(pinned(run(a=PASS)), run(a=FAIL), other, across_settings=True)
-    assert isinstance(trial, Comparison)
-    assert trial.lost == ("a",)
+
+
+def test_another_threshold_does_not_read_as_a_loss_of_the_knowledge_base():
+    before = [judged("a"), judged("coins", PASS, answerable=False)]
+    now = [judged("a"), judged("coins", FAIL, answerable=False)]
+    same = compare(pinned(before), now, SPEC)
+    assert isinstance(same, Comparison)
+    assert same.lost == ("coins",)
+    moved = compare(pinned(before), now, replace(SPEC, threshold=SPEC.threshold - 0.2))
+    assert isinstance(moved, Comparison)
+    assert (moved.lost, moved.n) == ((), 1)
 
 
 def test_another_k_or_nothing_in_common_is_refused():
@@ -162,6 +170,6 @@ def test_what_is_no_baseline_is_said_so_by_name(text):
 
 
 def test_a_baseline_of_another_format_is_refused():
-    text = pinned(run(a=PASS)).to_json().replace('"format": 1', '"format": 2')
-    with pytest.raises(ConfigError, match="format 2"):
+    text = pinned(run(a=PASS)).to_json().replace('"format": 2', '"format": 1')
+    with pytest.raises(ConfigError, match="format 1"):
         Baseline.from_json(text, name="main")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 import textwrap
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ from kbtool import corpus
 from kbtool.chunk import section_text
 from kbtool.cli import app
 from kbtool.config import load
+from kbtool.evaluate.golden import load as load_golden
 from kbtool.sync.render import render
 
 ROOT = Path(__file__).parent.parent
@@ -42,11 +45,14 @@ def test_every_command_is_in_the_readme() -> None:
 @pytest.mark.parametrize("text", [README, LIFECYCLE], ids=["README", "lifecycle"])
 def test_every_command_and_option_in_the_documents_exists(text: str) -> None:
     known = commands()
-    for called in re.findall(r"kbtool ((?:[a-z]+ ?)+)((?:--[a-z-]+[^\n`]*)?)", text):
+    code = "\n".join(
+        re.findall(r"```.*?```|`[^`]*`", re.sub(r"<!-- demo.*?/demo -->", "", text, flags=re.DOTALL), re.DOTALL)
+    )
+    for called in re.findall(r"(?<![/\w])kbtool ((?:[a-z]+ ?)+)((?:--[a-z-]+[^\n`]*)?)", code):
         words = called[0].split()
         name = next((" ".join(words[:n]) for n in (2, 1) if " ".join(words[:n]) in known), None)
-        if name:
-            assert set(re.findall(r"--[a-z-]+", called[1])) <= known[name] | {"--help"}, called
+        assert name, f"there is no command kbtool {called[0]}"
+        assert set(re.findall(r"--[a-z-]+", called[1])) <= known[name] | {"--help"}, called
 
 
 @pytest.mark.parametrize("document", ["README.md", "docs/lifecycle.md"])
@@ -77,3 +83,15 @@ def test_the_page_of_the_lifecycle_goes_as_it_says() -> None:
     assert quoted
     text = textwrap.dedent(quoted[1])
     assert any(section_text(section).startswith(text) for section in document.sections)
+
+
+def test_the_figures_of_the_readme_are_those_of_the_files() -> None:
+    coverage = tomllib.loads((ROOT / "tests" / "contract" / "coverage.toml").read_text(encoding="utf-8"))
+    covered = sum(state == "covered" for state in coverage.values())
+    assert f"{covered} of {len(coverage)} exchanges" in README
+    pinned = json.loads((ROOT / "evals" / "baselines" / "demo.json").read_text(encoding="utf-8"))
+    assert f"{len(pinned['questions'])} golden questions" in README
+    questions = load_golden(ROOT, load(ROOT / "kb.toml").evals.golden).questions
+    answerable = {golden.id for golden in questions if golden.answerable}
+    found = sum(one["passed"] for one in pinned["questions"] if one["id"] in answerable)
+    assert f"{found} of {len(answerable)} found" in README

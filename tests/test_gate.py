@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -18,7 +19,7 @@ from kbtool.evaluate.gate import (
     judge,
     to_reask,
 )
-from kbtool.evaluate.record import Outcome, Result
+from kbtool.evaluate.record import Found, Outcome, Result
 from tests.data.invented_run import SPEC, judged
 
 PASS, FAIL, ERROR = Outcome.PASS, Outcome.FAIL, Outcome.ERROR
@@ -30,7 +31,18 @@ def baseline(results: list[Result], *, flip_rate: float | None = 0.01, reasks: i
         Pinned(r.golden.id, r.golden.content_hash, r.outcome is PASS, False, r.golden.critical)
         for r in results
     )
-    return Baseline("r", "2026-11-14", "test", SPEC.fingerprint, SPEC.k, "c", flip_rate, reasks, questions)
+    return Baseline(
+        run_id="r",
+        date="2026-11-14",
+        why="test",
+        fingerprint=SPEC.fingerprint,
+        k=SPEC.k,
+        threshold=SPEC.threshold,
+        corpus_hash="c",
+        flip_rate=flip_rate,
+        reasks=reasks,
+        questions=questions,
+    )
 
 
 def runs(n: int, *, lost: int = 0, gained: int = 0) -> tuple[list[Result], Comparison]:
@@ -265,3 +277,24 @@ def test_a_real_drop_is_found():
         now = [judged(f"q{i}", FAIL) if i < 20 else before[i] for i in range(100)]
         comparison = compare(baseline(before), now, SPEC)
         assert judge(now, comparison, dict.fromkeys(to_reask(now, comparison), False)).status is Status.FAIL
+
+
+def test_a_critical_question_whose_page_is_gone_makes_no_green_run():
+    now = [judged(f"q{i}") for i in range(60)]
+    verdict = judge(now, compare(baseline(now), now, SPEC), {}, stale=["window"], stale_critical=["window"])
+    assert (verdict.status, verdict.exit_code) == (Status.INVALID, Exit.INVALID)
+    assert "window" in verdict.reasons[0].ids
+
+
+def test_an_app_that_searches_elsewhere_is_something_to_watch():
+    best, other = (Found("page", (("Page",),), 0.9, text) for text in ("a text", "another text"))
+    asked = [judged(f"q{i}") for i in range(60)]
+    now = [
+        replace(r, reply=replace(r.reply, answer="x", retrieved=(best, other), cited=(best,))) for r in asked
+    ]
+    moved = [replace(r, reply=replace(r.reply, cited=(other, best))) for r in now[:10]]
+    same = judge(now, compare(baseline(now), now, SPEC), {})
+    assert "app" not in {reason.rule for reason in same.reasons}
+    mixed = [*moved, *now[10:]]
+    verdict = judge(mixed, compare(baseline(now), mixed, SPEC), {})
+    assert (verdict.status, verdict.reasons[0].rule) == (Status.WATCH, "app")

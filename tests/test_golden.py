@@ -117,6 +117,7 @@ def test_stale_questions_say_what_is_gone(tmp_path: Path) -> None:
         (("Exceptions",), True),
         (("Time limit", "Exceptions"), True),
         (("Refunds", "Exceptions"), False),
+        (("Refunds",), False),
         (("Limit",), False),
     ],
 )
@@ -127,6 +128,24 @@ def test_a_heading_path_may_be_shortened_at_its_start(section: tuple[str, ...], 
 
 def test_a_part_of_a_long_section_stands_in_it() -> None:
     assert covers(Relevant("d", ("Shipping",)), [("Page", "Shipping", "Zone 3")])
+
+
+def test_text_stays_as_it_is_written(tmp_path: Path) -> None:
+    text = "- id: 0800\n  question: 1.10\n  answerable: false\n  answer: {must_contain: [0800, 6.50]}\n"
+    (golden,) = load(write(tmp_path, text), ("*.yaml",)).questions
+    assert (golden.id, golden.question) == ("0800", "1.10")
+    assert golden.expected.must_contain == (("0800",), ("6.50",))
+
+
+def test_a_key_that_stands_twice_is_an_error(tmp_path: Path) -> None:
+    assert "the key `id` stands twice" in complaint(write(tmp_path, "- id: a\n  id: b\n  question: c\n"))
+
+
+def test_a_citation_of_a_page_that_is_not_there_is_stale(tmp_path: Path) -> None:
+    text = "- id: a\n  question: b\n  relevant: [{doc: refunds}]\n  answer: {cite: [refnds]}\n"
+    questions = resolve(load(write(tmp_path, text), ("*.yaml",)), PAGES)
+    (stale,) = find_stale(questions, PAGES)
+    assert "`cite`: there is no document 'refnds'" in stale.reason
 
 
 def test_a_changed_question_is_another_question(tmp_path: Path) -> None:

@@ -45,6 +45,17 @@ def test_a_miss_says_what_was_expected_and_what_came() -> None:
     assert score(GOLDEN, reply(), k=5, policy=POLICY).why.startswith("nothing was found")
 
 
+def test_nothing_retrieved_is_a_miss_whatever_the_app_cites() -> None:
+    asked = replace(reply(RIGHT), retrieved=())
+    assert score(GOLDEN, asked, k=5, policy=POLICY).outcome is Outcome.FAIL
+    assert score(GOLDEN, asked, k=5, policy=POLICY, target="answers").outcome is Outcome.PASS
+
+
+def test_a_page_that_ends_like_the_right_one_is_not_it() -> None:
+    other = replace(RIGHT, doc="shop/help/refunds")
+    assert score(GOLDEN, reply(other), k=5, policy=POLICY).outcome is Outcome.FAIL
+
+
 def test_an_error_is_an_error() -> None:
     failed = Reply("window", GOLDEN.content_hash, error="Dify answered 500")
     result = score(GOLDEN, failed, k=5, policy=POLICY)

@@ -219,7 +219,9 @@ def test_a_tuned_threshold_moves_only_for_a_reason_seen_twice(current, before, a
     run = results(180, [0.8] * 5 + [0.4] * 15)
     proposal = tune(run, current=current, is_tuned=True, wanted_before=before)
     assert (proposal.advice, proposal.reason, proposal.wants_change) == (advice, reason, wants)
-    assert proposal.threshold == 0.6
+    assert proposal.count is not None
+    assert proposal.count.threshold == 0.6
+    assert proposal.threshold == (current if advice is Advice.KEEP else 0.6)
     assert (advice is Advice.KEEP) == proposal.sentence.startswith(f"Keep {current:.2f}")
 
 

@@ -59,7 +59,7 @@ async def _demo(config: Path, *, keep: bool) -> None:
     with _stage("report") as say:
         from kbtool.cli.evaluate import write_report
 
-        path = write_report(evaluation)
+        path = write_report(evaluation, publishes=True)
         say(f"{path.stat().st_size / 1024:,.0f} kB, opens from the file system")
     typer.echo(f"\n{evaluation.verdict.sentence}")
     typer.echo(f"{evaluation.proposal.sentence}\n")
@@ -92,20 +92,19 @@ async def _measure(settings: Settings, loaded: Corpus) -> Evaluation:
     from kbtool.cli.show import number
     from kbtool.evaluate import weekly
     from kbtool.sync.apply import Sync
-    from kbtool.sync.render import render
 
-    rendered = [render(document) for document in loaded.documents]
+    project = weekly.Project.of(settings, loaded)
     async with connect(settings) as client:
         sync = Sync(client, settings.dataset_profile, poll=0.2)
         with _stage("plan") as say:
-            plan = await sync.plan(rendered)
+            plan = await sync.plan(project.rendered)
             counts = ", ".join(f"{count} to {action.value}" for action, count in plan.counts.items())
             say(f"{counts or 'nothing to do'} in “{plan.dataset}”")
         with _stage("ingest") as say:
-            applied = await sync.apply(plan, rendered)
+            applied = await sync.apply(plan, project.rendered)
             say(f"{number(applied.chunks, 'section')} sent, indexed, read back and found equal")
         with _stage("ask") as say:
-            evaluation = await weekly.run(settings, loaded, rendered, client)
+            evaluation = await weekly.run(project, client)
             found = evaluation.metrics.section
             say(
                 f"{len(evaluation.results)} golden questions; hit@5 {_percent(found.hit_5)}, "
@@ -113,7 +112,8 @@ async def _measure(settings: Settings, loaded: Corpus) -> Evaluation:
             )
     with _stage("threshold") as say:
         value, now = evaluation.proposal.threshold, settings.handoff.threshold
-        say("none can be promised" if value is None else f"{value:.2f} instead of {now:.2f}")
+        moved = f"{now:.2f} stays" if value == now else f"{value:.2f} instead of {now:.2f}"
+        say("none can be promised" if value is None else moved)
     return evaluation
 
 

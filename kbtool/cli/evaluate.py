@@ -12,12 +12,11 @@ from kbtool.cli import show
 from kbtool.cli.options import DEFAULT_CONFIG, Config, Json
 
 if TYPE_CHECKING:
-    from kbtool.config import Settings
-    from kbtool.corpus import Corpus
-    from kbtool.evaluate.weekly import Ask, Evaluation
+    from kbtool.evaluate.weekly import Ask, Evaluation, Project
 
 app = typer.Typer(help="Ask the golden questions, judge, compare, report.", no_args_is_help=True)
 Run = Annotated[str, typer.Argument(help="A run's id, or `latest`.")]
+Strict = Annotated[bool, typer.Option("--strict", help="Exit 6 when there is something to watch.")]
 
 
 @app.callback()
@@ -31,35 +30,37 @@ def run(
     target: Annotated[str, typer.Option(help="retrieval, answers or both.")] = "both",
     tag: Annotated[list[str] | None, typer.Option(help="Only questions with this tag; repeatable.")] = None,
     resume: Annotated[str, typer.Option(help="Go on with an interrupted run.")] = "",
+    strict: Strict = False,
     as_json: Json = False,
 ) -> None:
-    """Ask the golden questions and judge the answers."""
+    """Ask the golden questions, or some of them, and judge the answers."""
     if target not in {"retrieval", "answers", "both"}:
         raise typer.BadParameter("one of retrieval, answers, both", param_hint="--target")
-    from kbtool.config import load
+    import asyncio
+
     from kbtool.evaluate.weekly import Ask
 
-    _conclude(_ask(load(config), Ask(target, tuple(tag or ()), resume), as_json=as_json), as_json=as_json)
+    ask = Ask(target, tuple(tag or ()), resume, strict)
+    _conclude(asyncio.run(_ask(config, ask, as_json=as_json)), as_json=as_json, publishes=True)
 
 
 @app.command()
-def weekly(config: Config = DEFAULT_CONFIG, as_json: Json = False) -> None:
-    """The whole weekly check: lint, ask, compare with the pin, judge, threshold, report."""
-    from kbtool.config import load
+def weekly(config: Config = DEFAULT_CONFIG, strict: Strict = False, as_json: Json = False) -> None:
+    """The weekly check, made for cron: every question, the verdict, the threshold, the week's report."""
+    import asyncio
+
     from kbtool.evaluate.weekly import Ask
 
-    _conclude(_ask(load(config), Ask(), as_json=as_json), as_json=as_json)
+    ask = Ask(strict=strict)
+    _conclude(asyncio.run(_ask(config, ask, as_json=as_json)), as_json=as_json, publishes=True)
 
 
 @app.command()
 def report(run: Run = "latest", config: Config = DEFAULT_CONFIG, as_json: Json = False) -> None:
     """Judge a finished run again from its files, and write its report anew. Asks nothing."""
-    from kbtool import corpus
-    from kbtool.config import load
-    from kbtool.evaluate import weekly as evaluation
+    from kbtool.evaluate.weekly import reopen
 
-    settings = load(config)
-    _conclude(evaluation.reopen(settings, corpus.load(settings), run), as_json=as_json)
+    _conclude(reopen(_project(config), run), as_json=as_json, publishes=False)
 
 
 @app.command()
@@ -71,9 +72,7 @@ def pin(
     """Make a run the baseline that later runs answer to. Asks every question once more, to know the noise."""
     import asyncio
 
-    from kbtool.config import load
-
-    path = asyncio.run(_pin(load(config), run, why))
+    path = asyncio.run(_pin(config, run, why))
     typer.echo(f"{path} written; commit it, so that other machines compare with it too.")
 
 
@@ -91,45 +90,50 @@ def list_runs(config: Config = DEFAULT_CONFIG, as_json: Json = False) -> None:
         typer.echo(json.dumps(rows, indent=1))
         return
     for spec in specs:
-        typer.echo(f"{spec.run_id}  {spec.questions} questions, {spec.documents} documents, {spec.engine}")
+        state = "" if spec.is_finished else ", interrupted"
+        part = f", only {', '.join(spec.tags)}" if spec.tags else ""
+        typer.echo(f"{spec.run_id}  {spec.questions} questions of {spec.target}{part}{state}")
     if not specs:
         typer.echo("No run yet. Next: kbtool eval weekly")
 
 
-def _ask(settings: Settings, ask: Ask, *, as_json: bool) -> Evaluation:
-    import asyncio
-
-    return asyncio.run(_ask_all(settings, ask, as_json=as_json))
-
-
-async def _ask_all(settings: Settings, ask: Ask, *, as_json: bool) -> Evaluation:
+def _project(config: Path) -> Project:
+    """The project of kb.toml; sources that cannot be read are named."""
     from kbtool import corpus
-    from kbtool.cli.connect import connect
-    from kbtool.evaluate import weekly
-    from kbtool.sync.render import render
+    from kbtool.config import load
+    from kbtool.evaluate.weekly import Project
 
-    loaded: Corpus = corpus.load(settings)
-    rendered = [render(document) for document in loaded.documents]
-    with show.progress(is_quiet=as_json) as progress:
-        async with connect(settings) as client:
-            return await weekly.run(settings, loaded, rendered, client, ask, progress=progress)
-
-
-async def _pin(settings: Settings, run: str, why: str) -> Path:
-    from kbtool import corpus
-    from kbtool.cli.connect import connect
-    from kbtool.evaluate import weekly
-    from kbtool.sync.render import render
-
+    settings = load(config)
     loaded = corpus.load(settings)
-    rendered = [render(document) for document in loaded.documents]
-    async with connect(settings) as client:
-        return await weekly.pin_run(settings, loaded, rendered, client, run, why)
+    for skip in loaded.skipped:
+        if skip.is_error:
+            typer.echo(f"error: {skip.source}: {skip.reason}", err=True)
+    return Project.of(settings, loaded)
 
 
-def _conclude(evaluation: Evaluation, *, as_json: bool) -> None:
+async def _ask(config: Path, ask: Ask, *, as_json: bool) -> Evaluation:
+    from kbtool.cli.connect import connect
+    from kbtool.evaluate import weekly as evaluation
+
+    project = _project(config)
+    needs_app = ask.target != "retrieval"
+    with show.progress(is_quiet=as_json) as progress:
+        async with connect(project.settings, needs_app=needs_app) as client:
+            return await evaluation.run(project, client, ask, progress=progress)
+
+
+async def _pin(config: Path, run: str, why: str) -> Path:
+    from kbtool.cli.connect import connect
+    from kbtool.evaluate.weekly import pin_run
+
+    project = _project(config)
+    async with connect(project.settings) as client:
+        return await pin_run(project, client, run, why)
+
+
+def _conclude(evaluation: Evaluation, *, as_json: bool, publishes: bool) -> None:
     """Write the report, say the verdict, leave with its exit code."""
-    path = write_report(evaluation)
+    path = write_report(evaluation, publishes=publishes)
     if as_json:
         typer.echo(json.dumps(summary(evaluation) | {"report": str(path)}, ensure_ascii=False, indent=1))
     else:
@@ -141,18 +145,22 @@ def _conclude(evaluation: Evaluation, *, as_json: bool) -> None:
     raise typer.Exit(evaluation.verdict.exit_code)
 
 
-def write_report(evaluation: Evaluation) -> Path:
-    """The HTML report, whole or not at all, and its copy as the week's latest."""
+def write_report(evaluation: Evaluation, *, publishes: bool) -> Path:
+    """The HTML report, whole or not at all. `publishes` makes a whole run the week's, and remembers it:
+    a run of some questions, or an old one judged again, must not stand for the week.
+    """
     from kbtool.evaluate import report as html
     from kbtool.evaluate.weekly import write_outcome
 
     page = html.render(evaluation.view)
-    week = _week(evaluation.spec.started) + ".html"
-    for path in (evaluation.folder.parent.parent / week, evaluation.report):
+    paths = [evaluation.report]
+    if publishes and evaluation.spec.is_whole:
+        paths.append(evaluation.folder.parent.parent / f"{_week(evaluation.spec.started)}.html")
+        write_outcome(evaluation)
+    for path in paths:
         half = path.with_suffix(".part")
         half.write_text(page, encoding="utf-8")
         half.replace(path)
-    write_outcome(evaluation)
     return evaluation.report
 
 

@@ -23,10 +23,11 @@ def lint(config: Config = DEFAULT_CONFIG, as_json: Json = False) -> None:
     """Check the golden files: form, and whether documents, headings and evidence still stand there."""
     from kbtool import corpus
     from kbtool.config import load
-    from kbtool.evaluate.weekly import load_questions
+    from kbtool.evaluate.weekly import Project
 
     settings = load(config)
-    questions, stale = load_questions(settings, corpus.load(settings))
+    project = Project.of(settings, corpus.load(settings))
+    questions, stale = project.questions, project.stale
     if as_json:
         report = {
             "questions": len(questions.questions),

@@ -24,16 +24,18 @@ def tune(
     """Choose the handoff threshold that keeps the error budget, and say what it promises."""
     from kbtool import corpus
     from kbtool.config import load
-    from kbtool.evaluate import weekly
+    from kbtool.evaluate.weekly import Project, reopen
+    from kbtool.tune import Advice
 
     settings = load(config)
-    evaluation = weekly.reopen(settings, corpus.load(settings), run)
+    evaluation = reopen(Project.of(settings, corpus.load(settings)), run)
     proposal = evaluation.proposal
     if as_json:
         report = {
             "threshold": proposal.threshold,
             "sentence": proposal.sentence,
             "reason": proposal.reason,
+            "advice": proposal.advice.value,
             "estimate": proposal.is_estimate,
             "current": settings.handoff.threshold,
             "run": evaluation.spec.run_id,
@@ -41,10 +43,12 @@ def tune(
         typer.echo(json.dumps(report, ensure_ascii=False, indent=1))
     else:
         typer.echo(proposal.sentence)
-    if write:
+    if write and proposal.advice is not Advice.KEEP:
         _write(config, evaluation)
         if not as_json:
             typer.echo(f"{config}: [handoff] threshold = {proposal.threshold:.2f}")
+    elif write and not as_json:
+        typer.echo(f"{config} keeps its threshold; nothing was written.")
 
 
 def _write(path: Path, evaluation: Evaluation) -> None:
@@ -53,6 +57,11 @@ def _write(path: Path, evaluation: Evaluation) -> None:
     if proposal.threshold is None:
         raise ConfigError(
             f"Nothing to write: {proposal.sentence}", hint="kb.toml keeps its value; nothing was changed."
+        )
+    if evaluation.spec.tags:
+        raise ConfigError(
+            f"This run asked only questions tagged {', '.join(evaluation.spec.tags)}",
+            hint="Choose the threshold from all of them: kbtool eval weekly",
         )
     if proposal.is_estimate:
         raise ConfigError(

@@ -17,7 +17,7 @@ from kbtool.errors import ConfigError
 from kbtool.evaluate.metrics import SMALLEST_SLICE
 from kbtool.evaluate.record import Outcome, Result, RunSpec
 
-_FORMAT = 1
+_FORMAT = 2
 _RESAMPLES = 10_000
 
 
@@ -45,6 +45,7 @@ class Baseline:
     why: str
     fingerprint: str
     k: int
+    threshold: float
     corpus_hash: str
     flip_rate: float | None
     reasks: int
@@ -185,6 +186,7 @@ def pin(
         why=why,
         fingerprint=spec.fingerprint,
         k=spec.k,
+        threshold=spec.threshold,
         corpus_hash=spec.corpus_hash,
         flip_rate=flips / len(second) if second else None,
         reasks=len(second),
@@ -201,22 +203,21 @@ def pin(
     )
 
 
-def compare(
-    baseline: Baseline, results: Sequence[Result], spec: RunSpec, *, across_settings: bool = False
-) -> Comparison | NotComparable:
+def compare(baseline: Baseline, results: Sequence[Result], spec: RunSpec) -> Comparison | NotComparable:
     """Pair a run with the baseline.
 
-    `across_settings` is for the one case where the change of settings is itself the question: a trial of
-    a new embedding model, whose hits compare although its scores do not.
+    What hangs on the threshold (unanswerable questions, small talk) is compared only under the same one.
     """
-    if spec.fingerprint != baseline.fingerprint and not across_settings:
+    if spec.fingerprint != baseline.fingerprint:
         return NotComparable(
             f"the baseline of {baseline.date} was measured under other settings "
             f"({baseline.fingerprint}, now {spec.fingerprint}): a difference would say nothing of the corpus"
         )
     if spec.k != baseline.k:
         return NotComparable(f"a hit is within {baseline.k} chunks in the baseline, within {spec.k} here")
-    judged = _judged(results)
+    is_same_policy = spec.threshold == baseline.threshold
+    compared = [r for r in results if is_same_policy or r.golden.answerable]
+    judged = _judged(compared)
     asked = {r.golden.id for r in results}
     pinned = {q.id: q for q in baseline.questions}
     same = [i for i, q in pinned.items() if i in judged and judged[i].golden.content_hash == q.content_hash]

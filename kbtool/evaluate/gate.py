@@ -31,6 +31,7 @@ FEWEST_PAIRS = 5
 
 MOST_ERRORS = 0.02
 MOST_STALE = 0.10
+MOST_DIFFERENT = 0.05
 
 
 class Status(StrEnum):
@@ -76,6 +77,7 @@ def judge(
     confirmations: Mapping[str, bool],
     *,
     stale: Collection[str] = (),
+    stale_critical: Collection[str] = (),
     watched_before: bool = False,
     strict: bool = False,
 ) -> Verdict:
@@ -85,6 +87,9 @@ def judge(
     first seen. `strict` turns a watch, and a missing baseline, into exit code 6.
     """
     invalid = _invalid(results, comparison, confirmations, stale)
+    if stale_critical:
+        gone = f"{_critical_ones(sorted(stale_critical))} expects what the corpus no longer has"
+        invalid.append(Reason("critical-stale", gone, tuple(sorted(stale_critical))))
     failed = _critical(results, confirmations)
     watch: list[Reason] = []
     watches_drop = False
@@ -94,6 +99,7 @@ def judge(
         failed += _regression(comparison, settled, watched_before=watched_before)
         failed += _broken(comparison, settled)
         watch = _watch(comparison)
+    watch += _app_differs(results)
 
     if invalid:
         status, sentence = Status.INVALID, f"This run proves nothing: {invalid[0].sentence}."
@@ -157,6 +163,18 @@ def chance_of_broken(broken: int, n: int, flip_rate: float) -> float:
 
 def _is_critical_miss(result: Result) -> bool:
     return result.golden.critical and result.outcome in {Outcome.FAIL, Outcome.ERROR}
+
+
+def _app_differs(results: Sequence[Result]) -> list[Reason]:
+    """Where the app cites another best chunk than the dataset returns, the score is not the live one."""
+    both = [r for r in results if r.reply.answer is not None and r.reply.retrieved]
+    other = tuple(
+        r.golden.id for r in both if [c.text for c in r.reply.cited[:1]] != [r.reply.retrieved[0].text]
+    )
+    if len(other) <= MOST_DIFFERENT * len(both):
+        return []
+    what = f"for {len(other)} of {len(both)} questions the app's best chunk is not the dataset's"
+    return [Reason("app", f"{what}: does it search this dataset, with the settings of [retrieval]?", other)]
 
 
 def _invalid(

@@ -1,7 +1,7 @@
 """Golden questions: read from YAML with line numbers, and held against the corpus before every run.
 
 A question names where its answer stands by document slug and heading path, never by a chunk id, so that it
-survives re-chunking (research §4). The slug may be shortened to its last parts, the heading path too, as
+survives re-chunking (design decision 8). The slug may be shortened to its last parts, the heading path too, as
 long as it is clear what is meant. What no longer stands where a question says is *stale*: it is counted
 and left out of the verdict, so that a deleted page never reads as a retrieval regression.
 """
@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
-from ruamel.yaml.comments import CommentedSeq
-from ruamel.yaml.error import MarkedYAMLError
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.nodes import MappingNode, Node, SequenceNode
 
 from kbtool.chunk import section_text
 from kbtool.dify.objects import LONGEST_QUERY
@@ -132,16 +132,24 @@ class SlugIndex:
 
 
 def covers(relevant: Relevant, paths: Sequence[tuple[str, ...]]) -> bool:
-    """Whether a chunk with these heading paths stands in, or contains, the section that is meant."""
+    """Whether a chunk with these heading paths stands in, or contains, the section that is meant.
+
+    The page's title alone names no section: else a section called like its page would be the whole page.
+    """
     wanted = tuple(slugify(name) for name in relevant.section)
     return not wanted or any(_is_in(tuple(slugify(name) for name in path), wanted) for path in paths)
 
 
 def _is_in(path: tuple[str, ...], wanted: tuple[str, ...]) -> bool:
-    return any(path[end - len(wanted) : end] == wanted for end in range(len(wanted), len(path) + 1))
+    return any(path[end - len(wanted) : end] == wanted for end in range(max(2, len(wanted)), len(path) + 1))
 
 
 def _problems(golden: Golden, index: SlugIndex) -> Iterator[str]:
+    """The first thing that is gone."""
+    for doc in golden.expected.cite:
+        if index.find(doc) is None:
+            yield f"`cite`: {index.why_not(doc)}"
+            return
     for relevant in golden.relevant:
         document = index.find(relevant.doc)
         if document is None:
@@ -166,21 +174,38 @@ def _shown(path: Path, root: Path) -> str:
 
 def _read(path: Path, shown: str) -> Iterator[Golden]:
     try:
-        entries = YAML(typ="rt").load(path.read_text(encoding="utf-8"))
+        root = YAML().compose(path.read_text(encoding="utf-8"))
     except MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         problem = " ".join(str(error.problem).split())
         raise GoldenError(
             f"{shown}:{line}: not valid YAML: {problem}", hint="Tabs cannot indent YAML."
         ) from error
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, UnicodeDecodeError, YAMLError) as error:
         raise GoldenError(f"{shown}:1: cannot be read ({error})") from error
-    if not isinstance(entries, CommentedSeq):
+    if root is None:
+        return
+    if not isinstance(root, SequenceNode):
         raise GoldenError(
             f"{shown}:1: a list of questions was expected", hint="See README, “Golden questions”."
         )
-    for number, entry in enumerate(entries):
-        yield _Entry(shown, entries.lc.item(number)[0] + 1, entry).golden()
+    for node in root.value:
+        yield _Entry(shown, node.start_mark.line + 1, _value(node, shown)).golden()
+
+
+def _value(node: Node, shown: str) -> Any:
+    """The node as text, list or table. Text stays as it is written: `1.10` is not 1.1, and `0800` not 800."""
+    if isinstance(node, SequenceNode):
+        return [_value(item, shown) for item in node.value]
+    if isinstance(node, MappingNode):
+        table: dict[str, Any] = {}
+        for key, value in node.value:
+            if key.value in table:
+                line = key.start_mark.line + 1
+                raise GoldenError(f"{shown}:{line}: the key `{key.value}` stands twice", hint="Keep one.")
+            table[str(key.value)] = _value(value, shown)
+        return table
+    return None if str(node.tag).endswith(":null") else str(node.value)
 
 
 class _Entry:
@@ -267,10 +292,12 @@ class _Entry:
         return list(value) if isinstance(value, list) else [value]
 
     def flag(self, key: str, *, default: bool) -> bool:
-        value = self.entry.get(key, default)
-        if not isinstance(value, bool):
+        value = self.entry.get(key)
+        if value is None:
+            return default
+        if value not in {"true", "false"}:
             self.complain(f"`{key}` must be true or false")
-        return bool(value)
+        return bool(value == "true")
 
     def complain(self, what: str) -> None:
         name = self.entry.get("id") if isinstance(self.entry, dict) else None

@@ -9,14 +9,16 @@ from datetime import datetime
 from pathlib import Path
 
 from kbtool.config import Settings
-from kbtool.errors import ExportError
+from kbtool.errors import ExportError, RunInvalid
 from kbtool.evaluate.gate import Verdict
 from kbtool.evaluate.metrics import Rate
 from kbtool.evaluate.plots import Past
 from kbtool.evaluate.record import RunSpec
+from kbtool.evaluate.run import read_spec
 
 SPEC, REPLIES, CONFIRMED, PINNED = "run.json", "replies.jsonl", "confirmed.jsonl", "pinned.jsonl"
 OUTCOME, REPORT = "outcome.json", "report.html"
+LATEST = "latest"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,7 @@ class Remembered:
     started: str
     past: Past | None
     baseline: str
+    fingerprint: str
     watches_drop: bool
     wants_threshold: bool
 
@@ -34,14 +37,30 @@ def runs_folder(settings: Settings) -> Path:
     return settings.resolve(settings.reports.directory) / "runs"
 
 
-def find_run(settings: Settings, run_id: str) -> Path:
-    """The folder of a run: by its id, the beginning of it, or `latest`."""
-    runs = sorted(path.parent for path in runs_folder(settings).glob(f"*/{REPLIES}"))
-    found = runs[-1:] if run_id == "latest" else [run for run in runs if run.name.startswith(run_id)]
+def find_run(settings: Settings, run_id: str) -> tuple[Path, RunSpec]:
+    """Folder and description of a run: by its id, the beginning of it, or `latest`, the last finished one.
+
+    Raises ExportError where there is none, or more than one.
+    """
+    runs = [(path.parent, read_spec(path)) for path in sorted(runs_folder(settings).glob(f"*/{SPEC}"))]
+    if run_id == LATEST:
+        found = [(folder, spec) for folder, spec in runs if spec.is_finished][-1:]
+    else:
+        found = [(folder, spec) for folder, spec in runs if folder.name.startswith(run_id)]
     if len(found) != 1:
-        what = "more than one run" if found else "no run"
-        raise ExportError(f"There is {what} {run_id!r}", hint="`kbtool eval list` shows the runs.")
+        what = "more than one run" if found else "no finished run" if run_id == LATEST else "no run"
+        hint = "`kbtool eval list` shows the runs; `kbtool eval weekly` makes one."
+        raise ExportError(f"There is {what}" + ("" if run_id == LATEST else f" {run_id!r}"), hint=hint)
     return found[0]
+
+
+def require_finished(spec: RunSpec) -> None:
+    """Raise RunInvalid for a run that was interrupted: part of the questions prove nothing."""
+    if not spec.is_finished:
+        raise RunInvalid(
+            f"The run {spec.run_id} was interrupted before all {spec.questions} questions were asked",
+            hint=f"Go on with it: kbtool eval run --resume {spec.run_id}",
+        )
 
 
 def remember(
@@ -95,6 +114,7 @@ def _read(path: Path) -> Remembered:
             started=content["started"],
             past=past,
             baseline=content["baseline"],
+            fingerprint=content["fingerprint"],
             watches_drop=content["watches_drop"],
             wants_threshold=content["wants_threshold"],
         )

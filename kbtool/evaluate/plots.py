@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from kbtool.evaluate.metrics import Scores
-from kbtool.tune import Count, Proposal
+from kbtool.tune import Advice, Count, Proposal
 
 _BINS = 24
 _FEWEST_ANSWERED = 5
@@ -119,6 +119,6 @@ def trend(runs: Sequence[Past], pinned: str = "") -> Trend | None:
 def _marks(proposal: Proposal) -> list[tuple[str, Count]]:
     marks = [
         ("now", proposal.current),
-        ("proposed", proposal.count if proposal.threshold is not None else None),
+        ("proposed", proposal.count if proposal.advice is Advice.PROPOSE else None),
     ]
     return [(name, count) for name, count in marks if count is not None]

@@ -156,11 +156,19 @@ class RunSpec:
     chunks: int = 0
     questions: int = 0
     stale: tuple[str, ...] = ()
+    stale_critical: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
     seconds: float = 0.0
+    is_finished: bool = False
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all questions were asked of dataset and app: what may be pinned, published, remembered."""
+        return self.is_finished and self.target == "both" and not self.tags
 
     @property
     def fingerprint(self) -> str:
-        """Of the settings whose change voids a threshold and a comparison (research: Dify scores)."""
+        """Of the settings whose change voids a threshold and a comparison (docs/contracts.md §6)."""
         content = {
             "engine": self.engine,
             "version": self.version,

@@ -139,7 +139,7 @@ def read_replies(path: Path) -> dict[str, Reply]:
         return {}
     whole, _, _ = path.read_text(encoding="utf-8", errors="replace").rpartition("\n")
     replies: dict[str, Reply] = {}
-    for number, line in enumerate(whole.splitlines(), start=1):
+    for number, line in enumerate(whole.split("\n") if whole else (), start=1):
         try:
             reply = _reply(json.loads(line))
         except (ValueError, KeyError, TypeError) as error:
@@ -171,7 +171,8 @@ def read_spec(path: Path) -> RunSpec:
     try:
         content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         content.pop("fingerprint", None)
-        return RunSpec(**{**content, "stale": tuple(content.get("stale", ()))})
+        lists = {name: tuple(value) for name, value in content.items() if isinstance(value, list)}
+        return RunSpec(**content | lists)
     except (OSError, ValueError, TypeError) as error:
         raise ExportError(
             f"{path}: not a run ({error})", hint="`kbtool eval list` shows the runs."

@@ -16,11 +16,15 @@ from kbtool.model import Answer, Hit, Question
 from kbtool.script import fold
 
 
-def score(golden: Golden, reply: Reply, *, k: int, policy: Policy) -> Result:
-    """The reply judged against the question."""
+def score(golden: Golden, reply: Reply, *, k: int, policy: Policy, target: str = "both") -> Result:
+    """The reply judged against the question.
+
+    Ranks are of the dataset's own answer, and of the app's citations only where nothing else was asked
+    (`target` "answers"): a retrieval that found nothing is a miss, whatever the app cites.
+    """
     if reply.error:
         return Result(golden, reply, Outcome.ERROR, reply.error)
-    chunks = reply.retrieved or reply.cited
+    chunks = reply.cited if target == "answers" else reply.retrieved
     rank_section = _first(chunks, golden.relevant, _is_section)
     answer = answer_of(golden, reply)
     decision = decide(answer, policy) if answer else None
@@ -119,7 +123,7 @@ def _first(
 
 
 def _is_document(found: Found, relevant: Relevant) -> bool:
-    return found.doc == relevant.doc or found.doc.endswith("/" + relevant.doc)
+    return found.doc == relevant.doc
 
 
 def _is_section(found: Found, relevant: Relevant) -> bool:

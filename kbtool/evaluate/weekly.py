@@ -1,6 +1,7 @@
 """The evaluation from golden file to report: what `kbtool eval`, cron and the demo all run.
 
-    lint → ask → score → compare with the pin → ask the flips again → judge → threshold → report
+    lint → is the dataset this corpus? → ask → score → compare with the pin → ask the flips again
+         → judge → threshold → report
 
 This is an edge: it asks servers and writes files. What the numbers mean is decided in the pure modules.
 """
@@ -18,7 +19,8 @@ from kbtool import tune
 from kbtool.config import Settings
 from kbtool.corpus import Corpus
 from kbtool.dify.client import DifyClient
-from kbtool.errors import ConfigError
+from kbtool.dify.objects import Dataset
+from kbtool.errors import ConfigError, RunInvalid
 from kbtool.evaluate import golden as golden_files
 from kbtool.evaluate.compare import Baseline, Comparison, NotComparable, compare, pin
 from kbtool.evaluate.gate import Verdict, judge, to_reask
@@ -34,15 +36,47 @@ from kbtool.evaluate.history import (
     find_run,
     last_week,
     remember,
+    require_finished,
     runs_folder,
 )
 from kbtool.evaluate.metrics import Metrics, summarize
 from kbtool.evaluate.record import Golden, Outcome, Reply, Result, RunSpec
 from kbtool.evaluate.report import View
-from kbtool.evaluate.run import Asker, Resolver, read_replies, read_spec, write_spec
+from kbtool.evaluate.run import Asker, Resolver, read_replies, write_spec
 from kbtool.evaluate.score import score
 from kbtool.sync.apply import Progress, quiet
-from kbtool.sync.render import Rendered, corpus_hash
+from kbtool.sync.plan import plan
+from kbtool.sync.render import Rendered, corpus_hash, render
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """What is evaluated: the settings, the corpus as it is sent, and the questions about it."""
+
+    settings: Settings
+    corpus: Corpus
+    rendered: tuple[Rendered, ...]
+    questions: GoldenSet
+    stale: tuple[Stale, ...]
+
+    @classmethod
+    def of(cls, settings: Settings, corpus: Corpus) -> Project:
+        """Raises GoldenError, ConfigError. Shortened slugs in the questions are made full."""
+        written = golden_files.load(settings.root, settings.evals.golden)
+        questions = golden_files.resolve(written, corpus.documents)
+        stale = golden_files.find_stale(questions, corpus.documents)
+        return cls(settings, corpus, tuple(render(d) for d in corpus.documents), questions, stale)
+
+    @property
+    def baseline_path(self) -> Path:
+        evals = self.settings.evals
+        return self.settings.resolve(evals.baselines) / f"{evals.baseline}.json"
+
+    @property
+    def baseline(self) -> Baseline | None:
+        """The pinned run of kb.toml, None where none is pinned."""
+        path = self.baseline_path
+        return Baseline.from_json(path.read_text(encoding="utf-8"), name=path.stem) if path.exists() else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,144 +116,81 @@ class Evaluation:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """What shall be asked: `target` is retrieval, answers or both; `tags` narrow it; `resume` a run's id."""
+    """What shall be asked: `target` is retrieval, answers or both; `tags` narrow it; `resume` a run's id.
+
+    `strict` turns a watch, or a missing baseline, into exit code 6.
+    """
 
     target: str = "both"
     tags: tuple[str, ...] = ()
     resume: str = ""
-
-
-def load_questions(settings: Settings, corpus: Corpus) -> tuple[GoldenSet, tuple[Stale, ...]]:
-    """The golden set with full slugs, and those of it that no longer fit the corpus."""
-    questions = golden_files.resolve(
-        golden_files.load(settings.root, settings.evals.golden), corpus.documents
-    )
-    return questions, golden_files.find_stale(questions, corpus.documents)
+    strict: bool = False
 
 
 async def run(
-    settings: Settings,
-    corpus: Corpus,
-    rendered: Sequence[Rendered],
-    client: DifyClient,
-    ask: Ask = Ask(),
-    *,
-    progress: Progress = quiet,
+    project: Project, client: DifyClient, ask: Ask = Ask(), *, progress: Progress = quiet
 ) -> Evaluation:
-    """Ask all questions and judge the answers. Raises ConfigError, GoldenError, ServiceError."""
-    questions, stale = load_questions(settings, corpus)
-    chosen = {golden.id for golden in questions.questions if not ask.tags or set(ask.tags) & set(golden.tags)}
-    stale = tuple(one for one in stale if one.golden.id in chosen)
-    is_stale = {one.golden.id for one in stale}
-    fresh = [golden for golden in questions.questions if golden.id in chosen - is_stale]
-    dataset = await client.find_dataset(settings.dify.dataset)
-    if dataset is None:
-        raise ConfigError(
-            f"There is no dataset “{settings.dify.dataset}” yet", hint="Make it with `kbtool ingest`."
-        )
-    app_name, _ = await client.app_info() if ask.target != "retrieval" else ("", "")
+    """Ask the questions and judge the answers.
+
+    Raises RunInvalid where the dataset does not hold the corpus, or the run to resume was another one.
+    """
+    dataset = await _require_current(project, client)
+    spec = await _describe(project, client, dataset, ask)
+    if ask.resume:
+        spec = _resumed(project.settings, spec, ask.resume)
+    folder = runs_folder(project.settings) / spec.run_id
+    write_spec(spec, folder / SPEC)
     started = datetime.now(UTC)
-    asker = Asker(
-        client=client,
-        dataset_id=dataset.id,
-        retrieval=settings.retrieval_profile,
-        resolver=Resolver.of(corpus.documents, rendered),
-        asks_app=ask.target != "retrieval",
-        asks_retrieval=ask.target != "answers",
-        concurrency=settings.evals.concurrency,
-    )
-    spec = RunSpec(
-        run_id=ask.resume or f"{started:%Y-%m-%dT%H%M%S}-{secrets.token_hex(2)}",
-        started=started.isoformat(timespec="seconds"),
-        target=ask.target,
-        dataset=dataset.name,
-        app=app_name,
-        engine=client.engine,
-        version=client.version,
-        embedding_model=dataset.embedding_model,
-        retrieval=settings.retrieval_profile.as_json(),
-        k=settings.retrieval.top_k,
-        threshold=settings.handoff.threshold,
-        commit=_commit(settings.root),
-        corpus_hash=corpus_hash(rendered),
-        golden_hash=questions.hash,
-        documents=len(corpus.documents),
-        chunks=corpus.sections,
-        questions=len(fresh),
-        stale=tuple(sorted(is_stale)),
-    )
-    folder = runs_folder(settings) / spec.run_id
-    write_spec(spec, folder / SPEC)
-    replies = await asker.ask(fresh, folder / REPLIES, progress=progress)
-    spec = replace(spec, seconds=(datetime.now(UTC) - started).total_seconds())
-    write_spec(spec, folder / SPEC)
-    results = score_all(fresh, replies, spec, settings)
-    baseline = read_baseline(settings)
-    if baseline and ask.tags:
-        kept = tuple(question for question in baseline.questions if question.id in chosen)
-        baseline = replace(baseline, questions=kept)
-    comparison = compare(baseline, results, spec) if baseline else None
-    again = [golden for golden in fresh if golden.id in to_reask(results, comparison)]
+    asker = _asker(project, client, dataset, spec)
+    questions = _fresh(project, spec)
+    replies = await asker.ask(questions, folder / REPLIES, progress=progress)
+    seconds = spec.seconds + (datetime.now(UTC) - started).total_seconds()
+    spec = replace(spec, seconds=seconds, engine=client.engine, version=client.version)
+    results = _score(questions, replies, spec, project.settings)
+    comparison = _compare(project, results, spec)
+    again = [golden for golden in questions if golden.id in to_reask(results, comparison)]
     confirmed = await asker.ask(again, folder / CONFIRMED)
-    return _concluded(
-        settings, folder, spec, results, stale, comparison, _passes(again, confirmed, spec, settings)
-    )
+    spec = replace(spec, is_finished=True)
+    write_spec(spec, folder / SPEC)
+    return _conclude(project, folder, spec, replies, confirmed, strict=ask.strict)
 
 
-def reopen(settings: Settings, corpus: Corpus, run_id: str) -> Evaluation:
-    """A finished run judged again from its files, with today's policy; nothing is asked."""
-    folder = find_run(settings, run_id)
-    spec = read_spec(folder / SPEC)
-    questions, stale = load_questions(settings, corpus)
+def reopen(project: Project, run_id: str) -> Evaluation:
+    """A finished run judged again from its files, under today's policy; nothing is asked."""
+    folder, spec = find_run(project.settings, run_id)
+    require_finished(spec)
+    spec = replace(spec, threshold=project.settings.handoff.threshold)
     replies, confirmed = read_replies(folder / REPLIES), read_replies(folder / CONFIRMED)
-    asked = [
-        golden
-        for golden in questions.questions
-        if golden.id in replies and replies[golden.id].content_hash == golden.content_hash
-    ]
-    results = score_all(asked, replies, spec, settings)
-    baseline = read_baseline(settings)
-    comparison = compare(baseline, results, spec) if baseline else None
-    again = [golden for golden in asked if golden.id in confirmed]
-    return _concluded(
-        settings, folder, spec, results, stale, comparison, _passes(again, confirmed, spec, settings)
-    )
+    return _conclude(project, folder, spec, replies, confirmed)
 
 
-async def pin_run(
-    settings: Settings,
-    corpus: Corpus,
-    rendered: Sequence[Rendered],
-    client: DifyClient,
-    run_id: str,
-    why: str,
-) -> Path:
-    """Make a run the baseline: every question is asked once more, to know the endpoint's own flip rate."""
-    evaluation = reopen(settings, corpus, run_id)
-    dataset = await client.find_dataset(settings.dify.dataset)
-    if dataset is None:
-        raise ConfigError(
-            f"There is no dataset “{settings.dify.dataset}”", hint="Make it with `kbtool ingest`."
+async def pin_run(project: Project, client: DifyClient, run_id: str, why: str) -> Path:
+    """Make a run the baseline: every question is asked once more, to know the endpoint's own flip rate.
+
+    Raises RunInvalid for a run of part of the questions, or of other settings than today's.
+    """
+    folder, spec = find_run(project.settings, run_id)
+    require_finished(spec)
+    if not spec.is_whole:
+        raise RunInvalid(
+            f"The run {spec.run_id} asked only {_part(spec)}, which is no baseline",
+            hint="Make a whole one: kbtool eval weekly",
         )
-    asker = Asker(
-        client=client,
-        dataset_id=dataset.id,
-        retrieval=settings.retrieval_profile,
-        resolver=Resolver.of(corpus.documents, rendered),
-        asks_app=evaluation.spec.target != "retrieval",
-        asks_retrieval=evaluation.spec.target != "answers",
-        concurrency=settings.evals.concurrency,
-    )
+    dataset = await _require_current(project, client)
+    today = await _describe(project, client, dataset, Ask())
+    _require_same(spec, today, hint="Make a new run and pin that: kbtool eval weekly")
+    evaluation = reopen(project, spec.run_id)
     questions = [result.golden for result in evaluation.results]
-    replies = await asker.ask(questions, evaluation.folder / PINNED)
+    (folder / PINNED).unlink(missing_ok=True)
+    replies = await _asker(project, client, dataset, spec).ask(questions, folder / PINNED)
     baseline = pin(
         evaluation.results,
         evaluation.spec,
-        date=evaluation.spec.started[:10],
+        date=spec.started[:10],
         why=why,
-        again=_passes(questions, replies, evaluation.spec, settings),
+        again=_passes(questions, replies, evaluation.spec, project.settings),
     )
-    path = baseline_path(settings)
+    path = project.baseline_path
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(baseline.to_json(), encoding="utf-8")
     return path
@@ -238,46 +209,152 @@ def write_outcome(evaluation: Evaluation) -> None:
     )
 
 
-def score_all(
-    questions: Sequence[Golden], replies: dict[str, Reply], spec: RunSpec, settings: Settings
-) -> tuple[Result, ...]:
-    return tuple(
-        score(golden, replies[golden.id], k=spec.k, policy=settings.policy)
-        for golden in questions
-        if golden.id in replies
+async def _require_current(project: Project, client: DifyClient) -> Dataset:
+    """The dataset, if it holds exactly this corpus: no run is labelled with pages that it never saw."""
+    name = project.settings.dify.dataset
+    dataset = await client.find_dataset(name)
+    if dataset is None:
+        raise ConfigError(f"There is no dataset “{name}” yet", hint="Make it with `kbtool ingest`.")
+    stored = await client.documents(dataset.id)
+    pending = plan(project.rendered, stored, dataset, project.settings.dataset_profile)
+    if not pending.is_empty:
+        counts = ", ".join(f"{count} to {action.value}" for action, count in pending.counts.items())
+        raise RunInvalid(
+            f"“{name}” does not hold this corpus: {counts or pending.conflicts[0]}",
+            hint="Bring it up to date first: kbtool ingest",
+        )
+    return dataset
+
+
+async def _describe(project: Project, client: DifyClient, dataset: Dataset, ask: Ask) -> RunSpec:
+    """Everything that a run of this moment depends on."""
+    settings = project.settings
+    asked = [g for g in project.questions.questions if not ask.tags or set(ask.tags) & set(g.tags)]
+    ids = {golden.id for golden in asked}
+    stale = {one.golden.id: one.golden for one in project.stale if one.golden.id in ids}
+    app_name = (await client.app_info())[0] if ask.target != "retrieval" else ""
+    now = datetime.now(UTC)
+    return RunSpec(
+        run_id=f"{now:%Y-%m-%dT%H%M%S}-{now.microsecond // 1000:03d}{secrets.token_hex(1)}",
+        started=now.isoformat(timespec="seconds"),
+        target=ask.target,
+        dataset=dataset.name,
+        app=app_name,
+        engine=client.engine,
+        version=client.version,
+        embedding_model=dataset.embedding_model,
+        retrieval=settings.retrieval_profile.as_json(),
+        k=settings.retrieval.top_k,
+        threshold=settings.handoff.threshold,
+        commit=_commit(settings.root),
+        corpus_hash=corpus_hash(project.rendered),
+        golden_hash=project.questions.hash,
+        documents=len(project.corpus.documents),
+        chunks=project.corpus.sections,
+        questions=len(asked) - len(stale),
+        stale=tuple(sorted(stale)),
+        stale_critical=tuple(sorted(id_ for id_, golden in stale.items() if golden.critical)),
+        tags=ask.tags,
     )
 
 
-def baseline_path(settings: Settings) -> Path:
-    return settings.resolve(settings.evals.baselines) / f"{settings.evals.baseline}.json"
+def _resumed(settings: Settings, today: RunSpec, run_id: str) -> RunSpec:
+    """The interrupted run, if it asked what would be asked today: two runs must not be mixed in one."""
+    _, earlier = find_run(settings, run_id)
+    if (today.target, today.tags) != (earlier.target, earlier.tags):
+        raise RunInvalid(
+            f"The run {earlier.run_id} asked {_part(earlier)}, and now {_part(today)} is wanted",
+            hint="Resume it with the same --target and --tag.",
+        )
+    _require_same(earlier, today, hint="Start a new one: kbtool eval run")
+    return earlier
 
 
-def read_baseline(settings: Settings) -> Baseline | None:
-    """The pinned run of kb.toml, None where none is pinned."""
-    path = baseline_path(settings)
-    if not path.exists():
+def _require_same(earlier: RunSpec, today: RunSpec, *, hint: str) -> None:
+    pairs = {
+        "dataset": (earlier.dataset, today.dataset),
+        "app": (earlier.app, today.app),
+        "retrieval settings": (earlier.fingerprint, today.fingerprint),
+        "corpus": (earlier.corpus_hash, today.corpus_hash),
+        "golden questions": (earlier.golden_hash, today.golden_hash),
+    }
+    changed = [what for what, (then, now) in pairs.items() if then != now]
+    if changed:
+        raise RunInvalid(f"Since the run {earlier.run_id} the {' and '.join(changed)} changed", hint=hint)
+
+
+def _part(spec: RunSpec) -> str:
+    tags = f" tagged {', '.join(spec.tags)}" if spec.tags else ""
+    return f"{'the questions' if spec.target == 'both' else spec.target}{tags}"
+
+
+def _asker(project: Project, client: DifyClient, dataset: Dataset, spec: RunSpec) -> Asker:
+    return Asker(
+        client=client,
+        dataset_id=dataset.id,
+        retrieval=project.settings.retrieval_profile,
+        resolver=Resolver.of(project.corpus.documents, project.rendered),
+        asks_app=spec.target != "retrieval",
+        asks_retrieval=spec.target != "answers",
+        concurrency=project.settings.evals.concurrency,
+    )
+
+
+def _fresh(project: Project, spec: RunSpec) -> list[Golden]:
+    """The questions of the run that still fit the corpus."""
+    return [
+        golden
+        for golden in project.questions.questions
+        if golden.id not in spec.stale and (not spec.tags or set(spec.tags) & set(golden.tags))
+    ]
+
+
+def _score(
+    questions: Sequence[Golden], replies: dict[str, Reply], spec: RunSpec, settings: Settings
+) -> tuple[Result, ...]:
+    """Results of the questions that have a reply to their present content."""
+    policy = replace(settings.policy, threshold=spec.threshold)
+    return tuple(
+        score(golden, reply, k=spec.k, policy=policy, target=spec.target)
+        for golden in questions
+        if (reply := replies.get(golden.id)) and reply.content_hash == golden.content_hash
+    )
+
+
+def _compare(project: Project, results: Sequence[Result], spec: RunSpec) -> Comparison | NotComparable | None:
+    """With the pin, as far as this run asked its questions."""
+    baseline = project.baseline
+    if baseline is None:
         return None
-    return Baseline.from_json(path.read_text(encoding="utf-8"), name=path.stem)
+    if spec.tags:
+        asked = {golden.id for golden in _fresh(project, spec)} | set(spec.stale)
+        baseline = replace(baseline, questions=tuple(q for q in baseline.questions if q.id in asked))
+    return compare(baseline, results, spec)
 
 
-def _concluded(
-    settings: Settings,
+def _conclude(
+    project: Project,
     folder: Path,
     spec: RunSpec,
-    results: tuple[Result, ...],
-    stale: tuple[Stale, ...],
-    comparison: Comparison | NotComparable | None,
-    confirmations: dict[str, bool],
+    replies: dict[str, Reply],
+    confirmed: dict[str, Reply],
+    *,
+    strict: bool = False,
 ) -> Evaluation:
-    handoff = settings.handoff
+    """Everything that follows from the replies."""
+    questions, handoff = _fresh(project, spec), project.settings.handoff
+    results = _score(questions, replies, spec, project.settings)
+    comparison = _compare(project, results, spec)
+    confirmations = _passes(questions, confirmed, spec, project.settings)
     earlier = before(folder)
     last = last_week(earlier, spec.started)
     pinned = comparison.baseline.run_id if isinstance(comparison, Comparison) else ""
+    is_same = last is not None and last.fingerprint == spec.fingerprint
     return Evaluation(
         folder=folder,
         spec=spec,
         results=results,
-        stale=stale,
+        stale=tuple(one for one in project.stale if one.golden.id in spec.stale),
         comparison=comparison,
         confirmations=confirmations,
         metrics=summarize(results, k=spec.k),
@@ -286,14 +363,17 @@ def _concluded(
             comparison,
             confirmations,
             stale=spec.stale,
+            stale_critical=spec.stale_critical,
             watched_before=last is not None and last.watches_drop and last.baseline == pinned,
+            strict=strict,
         ),
         proposal=tune.tune(
             results,
             tune.Promise(handoff.budget, handoff.confidence),
             current=handoff.threshold,
-            is_tuned=bool(handoff.run),
-            wanted_before=last is not None and last.wants_threshold,
+            # A threshold of other settings is not one that could be kept.
+            is_tuned=bool(handoff.run) and handoff.fingerprint == spec.fingerprint,
+            wanted_before=last is not None and last.wants_threshold and is_same,
             floor=handoff.floor,
         ),
         earlier=earlier,
@@ -304,7 +384,7 @@ def _passes(
     questions: Sequence[Golden], replies: dict[str, Reply], spec: RunSpec, settings: Settings
 ) -> dict[str, bool]:
     """Id → passed, for what was asked again and answered."""
-    again = score_all(questions, replies, spec, settings)
+    again = _score(questions, replies, spec, settings)
     return {r.golden.id: r.outcome is Outcome.PASS for r in again if r.outcome is not Outcome.ERROR}
 
 

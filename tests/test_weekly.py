@@ -1,0 +1,219 @@
+"""Runs over time: what may be resumed, pinned, published, and what two weeks in turn mean."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from kbtool.cli.evaluate import write_report
+from kbtool.config import Settings, load
+from kbtool.corpus import load as load_corpus
+from kbtool.errors import ExportError, RunInvalid
+from kbtool.evaluate.history import before, find_run, last_week
+from kbtool.evaluate.metrics import Rate
+from kbtool.evaluate.weekly import Ask, Evaluation, Project, pin_run, reopen, run
+from kbtool.sync.apply import Sync
+from tests.server import PROFILE, Server
+from tests.server import run as wait
+
+TOPICS = ("kettle", "grinder", "carafe", "filter", "gasket", "scale", "tank", "lid", "pump", "dial")
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Callable[[], Project]:
+    """Ten pages and a question about each, in one folder; built again after every edit."""
+    (tmp_path / "exports").mkdir()
+    for topic in TOPICS:
+        text = f"# The {topic}\n\n## Care\n\nRinse the {topic} once a week.\n"
+        (tmp_path / "exports" / f"{topic}.md").write_text(text, encoding="utf-8")
+    golden = "".join(
+        f"- id: {topic}\n  question: how do I look after my {topic}\n  tags: [{topic[0]}]\n"
+        f"  relevant: [{{doc: the-{topic}, section: [Care], evidence: once a week}}]\n"
+        for topic in TOPICS
+    )
+    (tmp_path / "golden.yaml").write_text(golden, encoding="utf-8")
+    text = '[corpus]\nsources = ["exports"]\n[dify]\ndataset = "help"\n[evals]\ngolden = ["golden.yaml"]\n'
+    (tmp_path / "kb.toml").write_text(text, encoding="utf-8")
+
+    def build() -> Project:
+        settings: Settings = load(tmp_path / "kb.toml")
+        return Project.of(settings, load_corpus(settings))
+
+    return build
+
+
+async def ingest(server: Server, project: Project) -> None:
+    async with server.client() as client:
+        sync = Sync(client, PROFILE, poll=0.01)
+        await sync.apply(await sync.plan(project.rendered), project.rendered)
+
+
+async def evaluate(server: Server, project: Project, ask: Ask | None = None) -> Evaluation:
+    async with server.client() as client:
+        evaluation = await run(project, client, ask or Ask())
+        write_report(evaluation, publishes=True)
+        return evaluation
+
+
+async def pin(server: Server, project: Project, run_id: str) -> Path:
+    async with server.client() as client:
+        return await pin_run(project, client, run_id, "test")
+
+
+def test_a_run_of_pages_that_were_not_ingested_is_refused(
+    project: Callable[[], Project], server: Callable[..., Server], tmp_path: Path
+) -> None:
+    wait(ingest(server(), project()))
+    wait(evaluate(server(), project()))
+    page = tmp_path / "exports" / "lid.md"
+    page.write_text("# The lid\n\n## Care\n\nRinse the lid once a week, by hand.\n", encoding="utf-8")
+    with pytest.raises(RunInvalid, match="does not hold this corpus: 1 to update"):
+        wait(evaluate(server(), project()))
+
+
+def test_a_run_of_some_questions_is_not_the_weeks_run(
+    project: Callable[[], Project], server: Callable[..., Server], tmp_path: Path
+) -> None:
+    wait(ingest(server(), project()))
+    whole = wait(evaluate(server(), project()))
+    published = next((tmp_path / "reports").glob("*-W*.html"))
+    content = published.read_text(encoding="utf-8")
+    part = wait(evaluate(server(), project(), Ask(tags=("k",))))
+    assert len(part.results) == 1
+    assert published.read_text(encoding="utf-8") == content
+    assert whole.spec.run_id in content
+    with pytest.raises(RunInvalid, match="tagged k"):
+        wait(pin(server(), project(), part.spec.run_id))
+    wait(pin(server(), project(), whole.spec.run_id))
+    again = wait(evaluate(server(), project(), Ask(tags=("k",))))
+    assert again.verdict.status.value == "ok"
+
+
+def test_an_interrupted_run_proves_nothing_until_it_is_resumed(
+    project: Callable[[], Project], server: Callable[..., Server]
+) -> None:
+    wait(ingest(server(), project()))
+    whole = wait(evaluate(server(), project()))
+    folder = whole.folder
+    lines = (folder / "replies.jsonl").read_text(encoding="utf-8").split("\n")
+    (folder / "replies.jsonl").write_text("\n".join(lines[:4]) + "\n" + lines[4][:30], encoding="utf-8")
+    spec = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    (folder / "run.json").write_text(json.dumps(spec | {"is_finished": False}), encoding="utf-8")
+
+    with pytest.raises(ExportError, match="no finished run"):
+        reopen(project(), "latest")
+    with pytest.raises(RunInvalid, match="interrupted"):
+        reopen(project(), whole.spec.run_id)
+    with pytest.raises(RunInvalid, match="interrupted"):
+        wait(pin(server(), project(), whole.spec.run_id))
+
+    counting = server()
+    resumed = wait(evaluate(counting, project(), Ask(resume=whole.spec.run_id)))
+    assert resumed.spec.started == whole.spec.started
+    assert len(resumed.results) == len(TOPICS)
+    assert sum("/chat-messages" in request for request in counting.requests) == len(TOPICS) - 4
+
+
+def test_a_run_is_not_resumed_as_another_one(
+    project: Callable[[], Project], server: Callable[..., Server], tmp_path: Path
+) -> None:
+    wait(ingest(server(), project()))
+    first = wait(evaluate(server(), project()))
+    golden = tmp_path / "golden.yaml"
+    golden.write_text(golden.read_text(encoding="utf-8").replace("my lid", "the lid"), encoding="utf-8")
+    with pytest.raises(RunInvalid, match="golden questions changed"):
+        wait(evaluate(server(), project(), Ask(resume=first.spec.run_id)))
+    with pytest.raises(RunInvalid, match="is wanted"):
+        wait(evaluate(server(), project(), Ask(resume=first.spec.run_id, tags=("k",))))
+    with pytest.raises(ExportError, match="no run"):
+        wait(evaluate(server(), project(), Ask(resume="../../../evil")))
+    assert not (tmp_path / "evil").exists()
+
+
+def test_a_threshold_of_another_model_is_not_kept(
+    project: Callable[[], Project], server: Callable[..., Server], tmp_path: Path
+) -> None:
+    wait(ingest(server(), project()))
+    text = (tmp_path / "kb.toml").read_text(encoding="utf-8")
+    tuned = '[handoff]\nbudget = 0.3\nfloor = 0.9\nrun = "r"\nfingerprint = "{}"\n'
+    mine = wait(evaluate(server(), project())).spec.fingerprint
+    for fingerprint, advice in ((mine, "keep"), ("another", "propose")):
+        (tmp_path / "kb.toml").write_text(text + tuned.format(fingerprint), encoding="utf-8")
+        assert reopen(project(), "latest").proposal.advice.value == advice
+
+
+def test_two_runs_of_one_week_are_not_two_weeks(
+    project: Callable[[], Project], server: Callable[..., Server]
+) -> None:
+    wait(ingest(server(), project()))
+    first = wait(evaluate(server(), project()))
+    second = wait(evaluate(server(), project()))
+    assert len(before(second.folder)) == 1
+    assert last_week(before(second.folder), second.spec.started) is None
+    outcome = first.folder / "outcome.json"
+    content = json.loads(outcome.read_text(encoding="utf-8"))
+    outcome.write_text(json.dumps(content | {"started": "2020-01-06T09:00:00+00:00"}), encoding="utf-8")
+    found = last_week(before(second.folder), second.spec.started)
+    assert found is not None
+    assert found.past is not None
+    assert found.past.rate == Rate(10, 10).value
+
+
+def test_a_drop_watched_in_two_weeks_against_one_pin_fails(
+    project: Callable[[], Project], server: Callable[..., Server], tmp_path: Path
+) -> None:
+    wait(ingest(server(), project()))
+    whole = wait(evaluate(server(), project()))
+    wait(pin(server(), project(), whole.spec.run_id))
+    pinned = tmp_path / "evals" / "baselines" / "main.json"
+    content = json.loads(pinned.read_text(encoding="utf-8"))
+    # A pin under which six of ten would have been lost by chance too often to fail at once.
+    content |= {"flip_rate": 0.5, "reasks": 10}
+    pinned.write_text(json.dumps(content), encoding="utf-8")
+    for topic in TOPICS[:5]:
+        page = tmp_path / "exports" / f"other-{topic}.md"
+        lines = "".join(f"## Day {i}\n\nhow do I look after my {topic}\n\n" for i in range(6))
+        page.write_text(f"# Another {topic}\n\n{lines}", encoding="utf-8")
+    wait(ingest(server(), project()))
+    first = wait(evaluate(server(), project()))
+    assert (first.verdict.status.value, first.verdict.watches_drop) == ("watch", True)
+    outcome = first.folder / "outcome.json"
+    remembered = json.loads(outcome.read_text(encoding="utf-8"))
+    for change, status in (({}, "fail"), ({"baseline": "another pin"}, "watch")):
+        past = remembered | {"started": "2020-01-06T09:00:00+00:00"} | change
+        outcome.write_text(json.dumps(past), encoding="utf-8")
+        second = wait(evaluate(server(), project()))
+        assert second.verdict.status.value == status
+        (second.folder / "outcome.json").unlink()
+
+
+def test_line_separators_in_an_answer_break_no_line(
+    project: Callable[[], Project], server: Callable[..., Server], tmp_path: Path
+) -> None:
+    page = tmp_path / "exports" / "lid.md"
+    page.write_text("# The lid\n\n## Care\n\nRinse\x85 the lid\u2028 once a week.\n", encoding="utf-8")
+    golden = tmp_path / "golden.yaml"
+    golden.write_text(
+        golden.read_text(encoding="utf-8").replace("my lid", "my lid\u2028 now"), encoding="utf-8"
+    )
+    wait(ingest(server(), project()))
+    evaluation = wait(evaluate(server(), project()))
+    assert len(reopen(project(), evaluation.spec.run_id).results) == len(TOPICS)
+
+
+def test_a_run_is_found_by_the_beginning_of_its_id(
+    project: Callable[[], Project], server: Callable[..., Server]
+) -> None:
+    wait(ingest(server(), project()))
+    first = wait(evaluate(server(), project()))
+    settings = project().settings
+    assert find_run(settings, first.spec.run_id[:10])[1].run_id == first.spec.run_id
+    assert find_run(settings, "latest")[0] == first.folder
+    second = replace(first.spec, run_id=first.spec.run_id + "b")
+    assert second.fingerprint == first.spec.fingerprint
+    with pytest.raises(ExportError, match="no run"):
+        find_run(settings, "2020")
