@@ -14,8 +14,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic_core import PydanticCustomError
 
 from kbtool.chunk import Bounds
 from kbtool.dify.objects import DatasetProfile, RetrievalProfile
@@ -53,6 +55,18 @@ class Dify(_Table):
     embedding_model: str = "words-and-bigrams"
     embedding_provider: str = "kbtool/lexical/lexical"
     permission: Literal["only_me", "all_team_members"] = "all_team_members"
+
+    @field_validator("base_url")
+    @classmethod
+    def _is_an_address_without_secrets(cls, value: str) -> str:
+        if value == EMBEDDED:
+            return value
+        if "@" in value:
+            raise PydanticCustomError("address", "an address without user name and password is wanted")
+        parts = urlsplit(value)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise PydanticCustomError("address", 'should be "embedded" or begin with http:// or https://')
+        return value
 
 
 class Retrieval(_Table):
@@ -115,6 +129,17 @@ class Settings(_Table):
     def resolve(self, path: str) -> Path:
         return self.root / Path(path).expanduser()
 
+    def with_dataset(self, name: str) -> Settings:
+        """These, for another dataset of the server. Raises ConfigError for a name that Dify refuses."""
+        try:
+            dify = Dify(**self.dify.model_dump() | {"dataset": name})
+        except ValidationError as error:
+            first = error.errors()[0]
+            raise ConfigError(
+                f"--dataset: {_lower(first['msg'])} (it is {_short(name)}, {len(name)} characters)"
+            ) from error
+        return self.model_copy(update={"dify": dify})
+
     @property
     def bounds(self) -> Bounds:
         return Bounds(self.chunk.child_max, self.chunk.child_max_cjk, self.chunk.parent_max)
@@ -168,13 +193,13 @@ class Secrets:
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Secrets:
         return cls(environment.get("DIFY_DATASET_KEY", ""), environment.get("DIFY_APP_KEY", ""))
 
-    def require(self, settings: Settings) -> Secrets:
+    def require(self, settings: Settings, *, needs_datasets: bool = True, needs_app: bool = True) -> Secrets:
         """These, once it is sure that the server will not be asked without a key."""
-        missing = [
-            name
-            for name, value in (("DIFY_DATASET_KEY", self.dataset_key), ("DIFY_APP_KEY", self.app_key))
-            if not value
-        ]
+        keys = (
+            ("DIFY_DATASET_KEY", self.dataset_key, needs_datasets),
+            ("DIFY_APP_KEY", self.app_key, needs_app),
+        )
+        missing = [name for name, value, is_needed in keys if is_needed and not value]
         if missing and settings.dify.base_url != EMBEDDED:
             raise ConfigError(
                 f"{' and '.join(missing)} not set, needed for {settings.dify.base_url}",
@@ -246,4 +271,5 @@ def _lower(message: str) -> str:
 
 
 def _short(value: Any) -> str:
-    return repr(value)[:60]
+    """As a message shows it: without what stands before an `@`, which may be a password."""
+    return re.sub(r"(?<=//).*@|[^\s'\"/]+@", "…@", repr(value))[:60]

@@ -24,6 +24,11 @@ class Corpus:
     removed: Counter[str]
 
     @property
+    def unreadable(self) -> tuple[Skipped, ...]:
+        """Sources that should have become pages and could not be read: their pages are missing here."""
+        return tuple(skip for skip in self.skipped if skip.is_error)
+
+    @property
     def sections(self) -> int:
         return sum(len(document.sections) for document in self.documents)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -43,11 +44,18 @@ PROFILE = DatasetProfile(
 
 @dataclass
 class Server:
-    """The embedded engine as a test wants it. `dies_after` requests it breaks the connection for good."""
+    """The embedded engine as a test wants it.
+
+    After `dies_after` requests it breaks the connection for good; if `dies_answering`, it still does the next
+    one and then dies, so that the answer is lost. `loses` is a pattern of "METHOD path": the first such
+    request is done, its answer lost, and the server stays up.
+    """
 
     path: Path
     faults: tuple[Fault, ...] = ()
     dies_after: int | None = None
+    dies_answering: bool = False
+    loses: str = ""
     requests: list[str] = field(default_factory=list)
 
     @asynccontextmanager
@@ -76,10 +84,21 @@ class _Counting(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         server = self._server
-        if server.dies_after is not None and len(server.requests) >= server.dies_after:
-            raise httpx.ConnectError("the server is gone")
-        server.requests.append(f"{request.method} {request.url.path}")
-        return await self._inner.handle_async_request(request)
+        is_last = False
+        if server.dies_after is not None:
+            left = server.dies_after + server.dies_answering - len(server.requests)
+            is_last = server.dies_answering and left == 1
+            if left <= 0:
+                raise httpx.ConnectError("the server is gone")
+        asked = f"{request.method} {request.url.path}"
+        server.requests.append(asked)
+        response = await self._inner.handle_async_request(request)
+        if server.loses and re.search(server.loses, asked):
+            server.loses, is_last = "", True
+        if is_last:
+            await response.aclose()
+            raise httpx.ReadError("the answer is lost")
+        return response
 
 
 async def _no_sleep(_: float) -> None:

@@ -55,7 +55,12 @@ The return label costs €6.50.
 """
 
 
-def kbtool(*arguments: str | Path, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+def environment(**variables: str) -> dict[str, str]:
+    """This process's, with the checkout on the path."""
+    return {**os.environ, "PYTHONPATH": str(ROOT), **variables}
+
+
+def kbtool(*arguments: str | Path, cwd: Path, **variables: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "kbtool", *map(str, arguments)],
         capture_output=True,
@@ -64,7 +69,7 @@ def kbtool(*arguments: str | Path, cwd: Path, **environment: str) -> subprocess.
         check=False,
         timeout=120,
         stdin=subprocess.DEVNULL,
-        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+        env=environment(**variables),
     )
 
 
@@ -249,8 +254,7 @@ def test_an_unknown_run_is_named(shop: Path) -> None:
 
 def test_the_engine_serves_over_http_and_an_occupied_port_is_named(shop: Path) -> None:
     command = [sys.executable, "-u", "-m", "kbtool", "embedded", "serve", "--port", "0"]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    with subprocess.Popen(command, cwd=shop, stdout=subprocess.PIPE, text=True, env=environment) as server:
+    with subprocess.Popen(command, cwd=shop, stdout=subprocess.PIPE, text=True, env=environment()) as server:
         assert server.stdout
         address = re.search(r"http://127\.0\.0\.1:(\d+)/v1", server.stdout.readline())
         assert address

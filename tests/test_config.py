@@ -78,5 +78,43 @@ def test_a_key_is_asked_for_only_where_a_server_wants_it() -> None:
         none.require(real)
 
 
+def test_only_the_key_that_is_used_is_asked_for() -> None:
+    real = Settings(dify=Settings().dify.model_copy(update={"base_url": "https://dify.example/v1"}))
+    Secrets("dataset-1").require(real, needs_app=False)
+    Secrets("", "app-1").require(real, needs_datasets=False)
+    with pytest.raises(ConfigError, match=r"^DIFY_DATASET_KEY not set"):
+        Secrets("", "app-1").require(real, needs_app=False)
+    with pytest.raises(ConfigError, match=r"^DIFY_APP_KEY not set"):
+        Secrets("dataset-1").require(real)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://kb:sesame@dify.example/v1",
+        "http://sesame@dify.example/v1",
+        "http://kb:ses/same@dify.example/v1",
+        "kb:sesame@dify.example/v1",
+    ],
+)
+def test_a_password_in_the_address_is_refused_and_not_repeated(tmp_path: Path, address: str) -> None:
+    message, hint = complaint(write(tmp_path, f'[dify]\nbase_url = "{address}"\n'))
+    assert ":2: [dify] base_url" in message
+    assert "user name and password" in message
+    assert "same" not in message + hint
+
+
+@pytest.mark.parametrize("address", ["dify.example/v1", "ftp://dify.example/v1", "http:///v1", ""])
+def test_an_address_that_is_none_is_named(tmp_path: Path, address: str) -> None:
+    message, _ = complaint(write(tmp_path, f'[dify]\nbase_url = "{address}"\n'))
+    assert "http:// or https://" in message
+
+
+def test_another_dataset_is_held_to_the_same_rules() -> None:
+    assert Settings().with_dataset("trial").dataset_profile.name == "trial"
+    with pytest.raises(ConfigError, match=r"--dataset: .*40 characters .*41 characters"):
+        Settings().with_dataset("x" * 41)
+
+
 def test_secrets_hide_themselves() -> None:
     assert "dataset-1" not in repr(Secrets("dataset-1", "app-2"))

@@ -154,6 +154,32 @@ def test_a_damaged_entry_is_named(tmp_path):
     assert (skipped.source, skipped.is_error) == ("e.zip:a.md", True)
 
 
+@pytest.mark.parametrize(
+    "method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA]
+)
+def test_no_damage_stops_the_others(tmp_path, method):
+    """Every byte of the zip is damaged once; what is not read is said to be unreadable."""
+    whole = zip_of({"a.md": "# A\n\n" + "".join(f"Text {n} of it. " for n in range(9))}, method=method)
+    good = saved(tmp_path / "good.zip", zip_of({"b.md": "# B\n\nText"}))
+    for at in range(len(whole)):
+        damaged = bytearray(whole)
+        damaged[at] ^= 0xFF
+        export = read([saved(tmp_path / "damaged.zip", bytes(damaged)), good])
+        assert "B" in [page.title for page in export.pages]
+
+
+@pytest.mark.parametrize(
+    "method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA]
+)
+def test_damaged_content_is_said_to_be_unreadable(tmp_path, method):
+    text = "".join(f"Text {n} of it. " for n in range(9))
+    whole = bytearray(zip_of({"a.md": f"# A\n\n{text}"}, method=method))
+    whole[45:50] = b"\xff" * 5
+    export = read([saved(tmp_path / "e.zip", bytes(whole))])
+    (skipped,) = export.skipped
+    assert (skipped.source, skipped.is_error) == ("e.zip:a.md", True)
+
+
 @pytest.mark.filterwarnings("ignore:Duplicate name")
 def test_an_entry_that_is_there_twice_is_reported(tmp_path):
     buffer = io.BytesIO()

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from kbtool.dify.objects import StoredDocument
-from kbtool.embedded import FailingEmbedding
+from kbtool.embedded import FailingEmbedding, SlowIndexing
 from kbtool.errors import ConfigError, IndexingFailed, StalePlan, Unavailable, UnsafePlan
 from kbtool.sync.apply import Sync
-from kbtool.sync.plan import Action, Plan, plan
+from kbtool.sync.plan import Action, Plan
 from kbtool.sync.render import HASH, KEY, Rendered, render
 from tests.server import PROFILE, Server, document, run
 
@@ -26,21 +28,44 @@ PAGES = (
 CORPUS = tuple(render(page) for page in PAGES)
 
 
-async def sync_once(server: Server, corpus: Sequence[Rendered], *, force: bool = False) -> Plan:
+async def sync_once(
+    server: Server,
+    corpus: Sequence[Rendered],
+    *,
+    force: bool = False,
+    patience: float = 60.0,
+    deadline: float = 1800.0,
+) -> Plan:
     async with server.client() as client:
-        sync = Sync(client, PROFILE, poll=0.01)
+        sync = Sync(client, PROFILE, poll=0.01, patience=patience, deadline=deadline)
         made = await sync.plan(corpus)
         await sync.apply(made, corpus, force=force)
         return made
 
 
-async def look(server: Server) -> dict[str, StoredDocument]:
+async def listed(server: Server) -> list[StoredDocument]:
     async with server.client() as client:
         dataset = await client.find_dataset(PROFILE.name)
         assert dataset
-        stored = await client.documents(dataset.id)
-        assert len({document.name for document in stored}) == len(stored)
-        return {document.metadata.get(KEY, ""): document for document in stored}
+        return await client.documents(dataset.id)
+
+
+def alter(server: Server, change: str, name: str, *, forget_jobs: bool = False) -> None:
+    """Bring a document into a state that takes a person or a crash; without its job it stays so for ever."""
+    with closing(sqlite3.connect(server.path)) as db, db:
+        assert db.execute(f"UPDATE documents SET {change} WHERE name = ?", (name,)).rowcount == 1
+        if forget_jobs:
+            db.execute("DELETE FROM jobs")
+
+
+def changed(key: str) -> Rendered:
+    return render(document("Refunds", "## Time limit\n\nYou have 60 days.\n", key))
+
+
+async def look(server: Server) -> dict[str, StoredDocument]:
+    stored = await listed(server)
+    assert len({document.name for document in stored}) == len(stored)
+    return {document.metadata.get(KEY, ""): document for document in stored}
 
 
 def test_what_was_sent_is_what_is_stored(server: Callable[..., Server]) -> None:
@@ -63,12 +88,11 @@ def test_applying_a_plan_leaves_an_empty_plan(server: Callable[..., Server]) -> 
 def test_one_changed_page_is_one_update_in_place(server: Callable[..., Server]) -> None:
     run(sync_once(server(), CORPUS))
     before = run(look(server()))
-    changed = render(document("Refunds", "## Time limit\n\nYou have 60 days.\n", "k1"))
-    made = run(sync_once(server(), (changed, *CORPUS[1:])))
+    made = run(sync_once(server(), (changed("k1"), *CORPUS[1:])))
     assert [(change.action, change.key) for change in made.changes] == [(Action.UPDATE, "k1")]
     after = run(look(server()))
     assert after["k1"].id == before["k1"].id
-    assert after["k1"].metadata[HASH] == changed.hash
+    assert after["k1"].metadata[HASH] == changed("k1").hash
 
 
 def test_a_renamed_page_stays_one_document(server: Callable[..., Server]) -> None:
@@ -87,18 +111,24 @@ def test_what_left_the_corpus_leaves_the_dataset(server: Callable[..., Server]) 
     assert set(run(look(server()))) == {"k1", "k2"}
 
 
-def test_killed_at_any_request_the_next_run_heals(tmp_path: Path) -> None:
-    changed = render(document("Shipping", "Ships today.\n", "k2"))
-    corpus = (CORPUS[0], changed)
+GIFTS = render(document("Gifts", "Gift cards never end.\n", "k4"))
+PRESENTS = render(document("Presents", "Gift cards never end.\n", "k4"))
+
+
+@pytest.mark.parametrize("dies_answering", [False, True], ids=["before it is done", "before it is answered"])
+def test_killed_at_any_request_the_next_run_heals(tmp_path: Path, dies_answering: bool) -> None:
+    corpus = (CORPUS[0], render(document("Shipping", "Ships today.\n", "k2")), PRESENTS)
     for after in range(100):
         path = tmp_path / f"{after}.sqlite"
-        run(sync_once(Server(path), CORPUS[1:]))
-        dying = Server(path, dies_after=after)
+        run(sync_once(Server(path), (*CORPUS[1:], GIFTS)))
+        dying = Server(path, dies_after=after, dies_answering=dies_answering)
         is_whole = True
         try:
             run(sync_once(dying, corpus))
         except Unavailable:
             is_whole = False
+        names = {found.name for found in run(listed(Server(path))) if found.metadata.get(KEY) == "k4"}
+        assert names & {GIFTS.name, PRESENTS.name}, "a renamed page is there at every moment"
         run(sync_once(Server(path), corpus))
         stored = run(look(Server(path)))
         assert {key: found.metadata[HASH] for key, found in stored.items()} == {
@@ -109,6 +139,103 @@ def test_killed_at_any_request_the_next_run_heals(tmp_path: Path) -> None:
             break
     assert is_whole
     assert after > 10
+
+
+@pytest.mark.parametrize(
+    "lost",
+    [
+        r"POST /v1/datasets$",
+        r"POST .*/datasets/[^/]+/metadata$",
+        r"POST .*/documents/metadata$",
+        r"GET .*/documents$",
+        r"GET .*/segments$",
+    ],
+)
+def test_a_lost_answer_is_asked_for_again(server: Callable[..., Server], lost: str) -> None:
+    losing = server(loses=lost)
+    run(sync_once(losing, CORPUS))
+    assert not losing.loses
+    assert run(sync_once(server(), CORPUS)).is_empty
+
+
+def test_a_lost_deletion_is_done_once(server: Callable[..., Server]) -> None:
+    run(sync_once(server(), CORPUS))
+    run(sync_once(server(loses="DELETE "), CORPUS[:2]))
+    assert set(run(look(server()))) == {"k1", "k2"}
+
+
+def test_a_document_whose_answer_was_lost_is_not_sent_twice(server: Callable[..., Server]) -> None:
+    losing = server(loses="create-by-text")
+    with pytest.raises(Unavailable):
+        run(sync_once(losing, CORPUS[:1]))
+    assert sum("create-by-text" in request for request in losing.requests) == 1
+    run(sync_once(server(), CORPUS[:1]))
+    assert set(run(look(server()))) == {"k1"}
+
+
+def test_a_rename_that_cannot_be_indexed_leaves_the_old_page_in_place(server: Callable[..., Server]) -> None:
+    run(sync_once(server(), (GIFTS,)))
+    (before,) = run(listed(server()))
+    with pytest.raises(IndexingFailed):
+        run(sync_once(server(faults=(FailingEmbedding("Gift", "overloaded"),)), (PRESENTS,)))
+    assert before in run(listed(server()))
+    run(sync_once(server(), (PRESENTS,)))
+    assert [found.name for found in run(listed(server()))] == [PRESENTS.name]
+
+
+def test_a_disabled_document_is_replaced_and_leaves_one(server: Callable[..., Server]) -> None:
+    run(sync_once(server(), (GIFTS,)))
+    (before,) = run(listed(server()))
+    alter(server(), "enabled = 0", GIFTS.name)
+    made = run(sync_once(server(), (GIFTS,)))
+    assert [(change.reason, change.replaces) for change in made.changes] == [("disabled", True)]
+    (after,) = run(listed(server()))
+    assert after.is_enabled
+    assert after.id != before.id
+
+
+@pytest.mark.parametrize(("patience", "keeps_its_id"), [(60.0, True), (0.0, False)])
+def test_a_document_at_work_is_waited_for_and_a_stuck_one_is_made_anew(
+    server: Callable[..., Server], patience: float, keeps_its_id: bool
+) -> None:
+    run(sync_once(server(), CORPUS[:1]))
+    (before,) = run(listed(server()))
+    with pytest.raises(Unavailable):
+        run(sync_once(server(loses="create-by-text"), (changed("k1"),)))
+    if not keeps_its_id:
+        alter(server(), "indexing_status = 'waiting'", before.name, forget_jobs=True)
+    slow = server(faults=(SlowIndexing(0.05),))
+    run(sync_once(slow, (changed("k1"),), patience=patience))
+    (after,) = run(listed(server()))
+    assert (after.id == before.id) is keeps_its_id
+    assert after.metadata[HASH] == changed("k1").hash
+
+
+def test_a_stuck_document_of_somebody_else_blocks_nothing(server: Callable[..., Server]) -> None:
+    run(sync_once(server(), CORPUS[:1]))
+
+    async def add_notes() -> None:
+        async with server().client() as client:
+            dataset = await client.find_dataset(PROFILE.name)
+            assert dataset
+            await client.create_document(dataset.id, PROFILE, "notes", "Something else.")
+
+    run(add_notes())
+    alter(server(), "indexing_status = 'waiting'", "notes", forget_jobs=True)
+    run(sync_once(server(), CORPUS, deadline=10.0))
+    assert run(sync_once(server(), CORPUS)).is_empty
+
+
+def test_a_leftover_of_an_interrupted_run_goes_only_when_a_person_says_so(
+    server: Callable[..., Server],
+) -> None:
+    run(sync_once(server(), CORPUS[:1]))
+    with pytest.raises(Unavailable):
+        run(sync_once(server(loses="create-by-text"), CORPUS[:2]))
+    with pytest.raises(UnsafePlan, match=r"“Shipping #.*named like ours"):
+        run(sync_once(server(), CORPUS[:1]))
+    run(sync_once(server(), CORPUS[:1], force=True))
+    assert set(run(look(server()))) == {"k1"}
 
 
 def test_a_failed_document_is_named_and_then_repaired(server: Callable[..., Server]) -> None:
@@ -153,60 +280,3 @@ def test_another_model_is_a_named_conflict_not_a_surprise(server: Callable[..., 
     made = run(work())
     with pytest.raises(UnsafePlan, match="embedding model is words-and-bigrams"):
         made.require_safe(force=True)
-
-
-def stored(name: str, key: str = "", **changes: object) -> StoredDocument:
-    metadata = {KEY: key, HASH: "h"} if key else {}
-    found = StoredDocument(f"id-{name}-{key}", name, "completed", "", True, False, "api", metadata)
-    return replace(found, **changes)  # type: ignore[arg-type]  # fields by name
-
-
-def test_a_foreign_document_of_our_name_makes_the_plan_refuse() -> None:
-    made = plan(CORPUS, [stored(CORPUS[0].name, created_from="web")], None, PROFILE)
-    with pytest.raises(UnsafePlan, match="not ours"):
-        made.require_safe(force=True)
-
-
-def test_other_peoples_documents_are_left_alone() -> None:
-    made = plan(CORPUS[:1], [stored("Handbook.pdf", created_from="web"), stored("notes")], None, PROFILE)
-    assert made.foreign == 2
-    assert [change.action for change in made.changes] == [Action.CREATE]
-
-
-def test_a_mass_deletion_needs_force() -> None:
-    held = [stored(f"page {i}", f"key{i}") for i in range(10)]
-    made = plan((), held, None, PROFILE)
-    with pytest.raises(UnsafePlan, match="delete 10 of 10"):
-        made.require_safe()
-    made.require_safe(force=True)
-    plan((), held, None, PROFILE, prune=False).require_safe()
-    plan((), held[:5], None, PROFILE).require_safe()
-
-
-def test_a_second_copy_is_deleted_and_the_current_one_kept() -> None:
-    page = CORPUS[0]
-    old = stored("Old name #1", page.key)
-    current = stored(page.name, page.key, metadata={KEY: page.key, HASH: page.hash})
-    made = plan((page,), [old, current], None, PROFILE)
-    assert [(change.action, change.document_id) for change in made.changes] == [(Action.DELETE, old.id)]
-
-
-@pytest.mark.parametrize(
-    ("changes", "reason"),
-    [
-        ({"is_enabled": False}, "disabled"),
-        ({"indexing_status": "error", "error": "boom"}, "indexing failed: boom"),
-        ({"indexing_status": "waiting"}, "left waiting"),
-    ],
-)
-def test_what_is_there_but_not_usable_is_repaired(changes: dict[str, object], reason: str) -> None:
-    page = CORPUS[0]
-    found = stored(page.name, page.key, metadata={KEY: page.key, HASH: page.hash}, **changes)
-    (change,) = plan((page,), [found], None, PROFILE).changes
-    assert (change.action, change.reason) == (Action.REPAIR, reason)
-
-
-def test_the_checksum_is_of_what_would_be_done() -> None:
-    one, other = plan(CORPUS, [], None, PROFILE), plan(CORPUS[::-1], [], None, PROFILE)
-    assert one.checksum == other.checksum
-    assert one.checksum != plan(CORPUS[:2], [], None, PROFILE).checksum

@@ -9,7 +9,7 @@ import sys
 
 import typer
 
-from kbtool.cli import corpus, demo, embedded, evaluate, golden, ingest, init, tune
+from kbtool.cli import bridge, corpus, demo, embedded, evaluate, golden, ingest, init, sandbox, tune
 from kbtool.errors import KbtoolError
 
 app = typer.Typer(
@@ -29,6 +29,8 @@ app.add_typer(golden.app, name="golden")
 app.add_typer(evaluate.app, name="eval")
 app.command("tune")(tune.tune)
 app.add_typer(embedded.app, name="embedded")
+app.add_typer(bridge.app, name="bridge")
+app.command("sandbox")(sandbox.sandbox)
 
 
 def main() -> None:

@@ -17,9 +17,11 @@ DATASET_KEY = "dataset-embedded"
 
 
 @asynccontextmanager
-async def connect(settings: Settings) -> AsyncIterator[DifyClient]:
-    """A client for the time of the block. Raises ConfigError for a missing key."""
-    secrets = Secrets.from_environment().require(settings)
+async def connect(
+    settings: Settings, *, needs_datasets: bool = True, needs_app: bool = True
+) -> AsyncIterator[DifyClient]:
+    """A client for the time of the block. Raises ConfigError for a key that is needed and missing."""
+    secrets = Secrets.from_environment().require(settings, needs_datasets=needs_datasets, needs_app=needs_app)
     import httpx
 
     from kbtool.dify.client import DifyClient

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,7 +14,7 @@ from kbtool.cli.options import DEFAULT_CONFIG, Config, Json
 
 if TYPE_CHECKING:
     from kbtool.config import Settings
-    from kbtool.model import Document, Section, Skipped
+    from kbtool.model import Document, Page, Section, Skipped
 
 Sources = Annotated[list[Path] | None, typer.Argument(help="Zips, folders, files; else those of kb.toml.")]
 
@@ -31,9 +32,8 @@ def clean(
 
     settings = _settings(sources, config)
     loaded = corpus.load(settings)
-    for page in loaded.pages:
-        target = out.joinpath(*[part[:80] or "untitled" for part in page.slug.split("/")])
-        target = target.with_name(f"{target.name}.md")
+    for page, path in zip(loaded.pages, _paths(loaded.pages), strict=True):
+        target = out / path
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(f"# {page.title}\n\n{page.markdown.strip()}\n", encoding="utf-8")
     if as_json:
@@ -76,6 +76,28 @@ def chunk(
             " columns are characters and subsections"
         )
     _report_skipped(loaded.skipped)
+
+
+def _paths(pages: Sequence[Page]) -> Iterator[str]:
+    """A file for each page, no two alike, also where capitals do not count.
+
+    File systems allow 255 bytes a name. The tag of its key tells a page apart whose name was cut, or that
+    another one has taken.
+    """
+    from kbtool.sync.render import tag_of
+
+    taken: set[str] = set()
+    for page in pages:
+        parts = [_cut(part) or "untitled" for part in page.slug.split("/")]
+        path = "/".join(parts)
+        if parts[-1] != (page.slug.split("/")[-1] or "untitled") or path.casefold() in taken:
+            path = f"{path} {tag_of(page.key)}"
+        taken.add(path.casefold())
+        yield f"{path}.md"
+
+
+def _cut(part: str) -> str:
+    return part[:80].encode()[:200].decode("utf-8", "ignore")
 
 
 def _settings(sources: list[Path] | None, config: Path) -> Settings:

@@ -91,9 +91,10 @@ async def _measure(settings: Settings, loaded: Corpus) -> Evaluation:
     from kbtool.cli.connect import connect
     from kbtool.cli.show import number
     from kbtool.evaluate import weekly
+    from kbtool.evaluate.project import Project
     from kbtool.sync.apply import Sync
 
-    project = weekly.Project.of(settings, loaded)
+    project = Project.of(settings, loaded)
     async with connect(settings) as client:
         sync = Sync(client, settings.dataset_profile, poll=0.2)
         with _stage("plan") as say:
@@ -112,8 +113,10 @@ async def _measure(settings: Settings, loaded: Corpus) -> Evaluation:
             )
     with _stage("threshold") as say:
         value, now = evaluation.proposal.threshold, settings.handoff.threshold
-        moved = f"{now:.2f} stays" if value == now else f"{value:.2f} instead of {now:.2f}"
-        say("none can be promised" if value is None else moved)
+        if value is None:
+            say("none can be promised")
+        else:
+            say(f"{now:.2f} stays" if value == now else f"{value:.2f} instead of {now:.2f}")
     return evaluation
 
 

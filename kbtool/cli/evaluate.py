@@ -12,7 +12,8 @@ from kbtool.cli import show
 from kbtool.cli.options import DEFAULT_CONFIG, Config, Json
 
 if TYPE_CHECKING:
-    from kbtool.evaluate.weekly import Ask, Evaluation, Project
+    from kbtool.evaluate.project import Ask, Project
+    from kbtool.evaluate.weekly import Evaluation
 
 app = typer.Typer(help="Ask the golden questions, judge, compare, report.", no_args_is_help=True)
 Run = Annotated[str, typer.Argument(help="A run's id, or `latest`.")]
@@ -38,7 +39,7 @@ def run(
         raise typer.BadParameter("one of retrieval, answers, both", param_hint="--target")
     import asyncio
 
-    from kbtool.evaluate.weekly import Ask
+    from kbtool.evaluate.project import Ask
 
     ask = Ask(target, tuple(tag or ()), resume, strict)
     _conclude(asyncio.run(_ask(config, ask, as_json=as_json)), as_json=as_json, publishes=True)
@@ -49,7 +50,7 @@ def weekly(config: Config = DEFAULT_CONFIG, strict: Strict = False, as_json: Jso
     """The weekly check, made for cron: every question, the verdict, the threshold, the week's report."""
     import asyncio
 
-    from kbtool.evaluate.weekly import Ask
+    from kbtool.evaluate.project import Ask
 
     ask = Ask(strict=strict)
     _conclude(asyncio.run(_ask(config, ask, as_json=as_json)), as_json=as_json, publishes=True)
@@ -101,7 +102,7 @@ def _project(config: Path) -> Project:
     """The project of kb.toml; sources that cannot be read are named."""
     from kbtool import corpus
     from kbtool.config import load
-    from kbtool.evaluate.weekly import Project
+    from kbtool.evaluate.project import Project
 
     settings = load(config)
     loaded = corpus.load(settings)

@@ -23,7 +23,7 @@ def lint(config: Config = DEFAULT_CONFIG, as_json: Json = False) -> None:
     """Check the golden files: form, and whether documents, headings and evidence still stand there."""
     from kbtool import corpus
     from kbtool.config import load
-    from kbtool.evaluate.weekly import Project
+    from kbtool.evaluate.project import Project
 
     settings = load(config)
     project = Project.of(settings, corpus.load(settings))

@@ -23,10 +23,13 @@ def ingest(
     config: Config = DEFAULT_CONFIG,
     plan_only: Annotated[bool, typer.Option("--plan", help="Show the plan; change nothing.")] = False,
     check: Annotated[
-        bool, typer.Option("--check", help="With --plan: exit 6 if anything would change.")
+        bool,
+        typer.Option("--check", help="Like --plan, and exit 6 if anything would change, 5 if it is refused."),
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Apply without asking.")] = False,
-    force: Annotated[bool, typer.Option("--force", help="Allow deleting many documents.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Allow deletions that are refused otherwise.")
+    ] = False,
     prune: Annotated[bool, typer.Option(help="Delete documents whose page has left the corpus.")] = True,
     dataset: Annotated[str, typer.Option(help="Another dataset than kb.toml's.")] = "",
     as_json: Json = False,
@@ -38,33 +41,46 @@ def ingest(
 
     settings = load(config)
     if dataset:
-        settings = settings.model_copy(update={"dify": settings.dify.model_copy(update={"dataset": dataset})})
+        settings = settings.with_dataset(dataset)
     code = asyncio.run(
-        _ingest(settings, plan_only=plan_only, yes=yes, force=force, prune=prune, as_json=as_json)
+        _ingest(
+            settings,
+            plan_only=plan_only or check,
+            check=check,
+            yes=yes,
+            force=force,
+            prune=prune,
+            as_json=as_json,
+        )
     )
-    if plan_only and check:
-        raise typer.Exit(code)
+    raise typer.Exit(code)
 
 
 async def _ingest(
-    settings: Settings, *, plan_only: bool, yes: bool, force: bool, prune: bool, as_json: bool
-) -> int:
+    settings: Settings, *, plan_only: bool, check: bool, yes: bool, force: bool, prune: bool, as_json: bool
+) -> Exit:
+    """Raises UnsafePlan where a plan is not to be applied; a plan that is only shown may be unsafe."""
     from kbtool import corpus
     from kbtool.cli.connect import connect
     from kbtool.sync.apply import Sync
     from kbtool.sync.render import render
 
-    rendered = [render(document) for document in corpus.load(settings).documents]
-    async with connect(settings) as client:
+    loaded = corpus.load(settings)
+    for skip in loaded.unreadable:
+        sys.stderr.write(f"not read: {skip.source}: {skip.reason}\n")
+    rendered = [render(document) for document in loaded.documents]
+    async with connect(settings, needs_app=False) as client:
         sync = Sync(client, settings.dataset_profile)
-        plan = await sync.plan(rendered, prune=prune)
+        plan = await sync.plan(rendered, prune=prune, unreadable=loaded.unreadable)
         if plan_only and as_json:
             typer.echo(json.dumps(plan.as_json(), ensure_ascii=False, indent=1))
         elif not as_json:
             _show_plan(plan)
+        if plan_only and not check:
+            return Exit.OK
+        plan.require_safe(force=force)
         if plan_only:
             return Exit.OK if plan.is_empty else Exit.PENDING
-        plan.require_safe(force=force)
         if plan.is_empty:
             if as_json:
                 typer.echo(json.dumps(plan.as_json() | {"applied": 0}, ensure_ascii=False, indent=1))

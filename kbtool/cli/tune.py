@@ -24,7 +24,8 @@ def tune(
     """Choose the handoff threshold that keeps the error budget, and say what it promises."""
     from kbtool import corpus
     from kbtool.config import load
-    from kbtool.evaluate.weekly import Project, reopen
+    from kbtool.evaluate.project import Project
+    from kbtool.evaluate.weekly import reopen
     from kbtool.tune import Advice
 
     settings = load(config)

@@ -1,8 +1,10 @@
 """Sends what `wire.py` builds, and waits when Dify says "not now".
 
 One client, built once and shared: over HTTP on the aiohttp transport (design decision 16), or in process
-to the embedded engine. Every request can be repeated safely, since creating a document overwrites the one
-of its name; so all that is `Unavailable` is tried again, with growing pauses, within a total deadline.
+to the embedded engine. What is `Unavailable` is tried again, with growing pauses, within a total deadline.
+An answer may also be lost after the server did the work: most requests can simply be repeated, creating a
+dataset or a metadata field looks for the one that the first attempt made, and sending a document or a
+question is repeated only when the server cannot have begun with it.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from contextlib import AbstractAsyncContextManager
 from types import TracebackType
 from typing import Any
 
+import aiohttp
 import httpx
 
 from kbtool.dify import wire
@@ -30,18 +33,20 @@ from kbtool.dify.objects import (
     StoredDocument,
 )
 from kbtool.dify.stream import Stream
-from kbtool.errors import ServiceError, Unavailable
+from kbtool.errors import Rejected, ServiceError, Unavailable
 from kbtool.model import Answer, Hit, Question
 
 FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 30.0
+REFUSED_UNSEEN = frozenset({httpx.codes.TOO_MANY_REQUESTS, httpx.codes.SERVICE_UNAVAILABLE})
+"""Answers that say that the server did not begin with the request."""
 
 
 class DifyClient(AbstractAsyncContextManager["DifyClient"]):
     """Datasets, documents, retrieval and chat of one Dify server.
 
     `http` has the base URL (ending in `/v1`) and the transport. `deadline` bounds every call in seconds,
-    retries included; `sleep` and `clock` are arguments so that tests need not wait.
+    retries and the request under way included; `sleep` is an argument so that tests need not wait.
     """
 
     def __init__(
@@ -83,7 +88,16 @@ class DifyClient(AbstractAsyncContextManager["DifyClient"]):
         return None
 
     async def create_dataset(self, profile: DatasetProfile) -> Dataset:
-        return wire.parse_dataset(await self._ask(wire.create_dataset(profile)))
+        """The dataset, also when an earlier attempt made it and only its answer was lost."""
+        try:
+            return wire.parse_dataset(await self._ask(wire.create_dataset(profile)))
+        except Rejected as error:
+            if error.status != httpx.codes.CONFLICT:
+                raise
+            made = await self.find_dataset(profile.name)
+            if made is None or made.document_count or profile.differences(made):
+                raise
+            return made
 
     async def embedding_models(self) -> tuple[tuple[str, str], ...]:
         """(provider, model) pairs that can embed. Dify accepts a misspelt model and fails at indexing."""
@@ -94,7 +108,10 @@ class DifyClient(AbstractAsyncContextManager["DifyClient"]):
         return [document async for document in listing]
 
     async def create_document(self, dataset_id: str, profile: DatasetProfile, name: str, text: str) -> str:
-        """The id of the document, which is queued for indexing when this returns."""
+        """The id of the document, which is queued for indexing when this returns.
+
+        After Unavailable the document may be there or not: plan again, do not send it again.
+        """
         return wire.parse_created_document(
             await self._ask(wire.create_document(dataset_id, profile, name, text))
         )
@@ -116,9 +133,18 @@ class DifyClient(AbstractAsyncContextManager["DifyClient"]):
         fields = wire.parse_metadata_fields(await self._ask(wire.list_metadata_fields(dataset_id)))
         for name in names:
             if name not in fields:
-                created = await self._ask(wire.create_metadata_field(dataset_id, name))
-                fields[name] = wire.parse_created_field(created)
+                fields[name] = await self._create_metadata_field(dataset_id, name)
         return fields
+
+    async def _create_metadata_field(self, dataset_id: str, name: str) -> str:
+        """Its id. A refusal may mean that an earlier attempt, whose answer was lost, made it."""
+        try:
+            return wire.parse_created_field(await self._ask(wire.create_metadata_field(dataset_id, name)))
+        except Rejected:
+            fields = wire.parse_metadata_fields(await self._ask(wire.list_metadata_fields(dataset_id)))
+            if name not in fields:
+                raise
+            return fields[name]
 
     async def write_metadata(
         self, dataset_id: str, fields: Mapping[str, str], values: Mapping[str, Mapping[str, str]]
@@ -137,7 +163,7 @@ class DifyClient(AbstractAsyncContextManager["DifyClient"]):
         return wire.parse_info(await self._ask(wire.app_info()))
 
     async def chat(self, question: Question, *, user: str, conversation_id: str = "") -> Answer:
-        """The app's answer. Not asked again once it has begun to speak: a question costs money."""
+        """The app's answer. Asked again only if the app cannot have seen the question: it costs money."""
         started = time.monotonic()
         request = wire.chat(question.text, user=user, conversation_id=conversation_id)
         stream = Stream(question)
@@ -169,7 +195,14 @@ class DifyClient(AbstractAsyncContextManager["DifyClient"]):
 
     async def _ask(self, request: Request) -> Any:
         """The body of a successful answer; None where it is empty."""
-        response = await self._send(request, stream=False)
+        try:
+            async with asyncio.timeout(self._deadline):
+                response = await self._send(request, stream=False)
+        except TimeoutError as error:
+            raise Unavailable(
+                f"Dify did not answer {request.method} {request.path} within {self._deadline:.0f} s",
+                hint="Try again in a minute.",
+            ) from error
         if not response.content:
             return None
         return _json(response)
@@ -183,7 +216,9 @@ class DifyClient(AbstractAsyncContextManager["DifyClient"]):
         while True:
             try:
                 return await self._send_once(request, stream=stream)
-            except Unavailable:
+            except Unavailable as error:
+                if not (request.is_repeatable or _is_surely_unseen(error)):
+                    raise
                 pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (attempt - 1)) * random.uniform(0.5, 1.0)  # noqa: S311 jitter, not a secret
                 if attempt >= self._attempts or time.monotonic() + pause > until:
                     raise
@@ -213,9 +248,13 @@ class DifyClient(AbstractAsyncContextManager["DifyClient"]):
         return response
 
     def _unreachable(self, error: httpx.HTTPError) -> Unavailable:
+        address = self._http.base_url.copy_with(userinfo=b"")
+        secret = self._http.base_url.userinfo.decode()
         why = str(error) or type(error).__name__
+        if secret:
+            why = why.replace(f"{secret}@", "")
         return Unavailable(
-            f"Dify at {self._http.base_url} cannot be reached: {why}",
+            f"Dify at {address} cannot be reached: {why}",
             hint="Is the server up, and does [dify] base_url end in /v1?",
         )
 
@@ -236,6 +275,23 @@ class _Open(AbstractAsyncContextManager[httpx.Response]):
         trace: TracebackType | None,
     ) -> None:
         await self._response.aclose()
+
+
+def _is_surely_unseen(error: Unavailable) -> bool:
+    """Whether the server cannot have begun with the request that ended so.
+
+    The aiohttp transport calls every broken connection a ConnectTimeout, also one that broke after the
+    request was sent (httpx-aiohttp 0.2.0), so what it was made from decides.
+    """
+    if error.status in REFUSED_UNSEEN:
+        return True
+    failure = error.__cause__
+    if not isinstance(failure, httpx.ConnectError | httpx.ConnectTimeout):
+        return False
+    origin = failure.__cause__
+    if isinstance(origin, aiohttp.ClientError):
+        return isinstance(origin, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError)
+    return True
 
 
 def _json(response: httpx.Response) -> Any:

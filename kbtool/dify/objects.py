@@ -16,13 +16,18 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One HTTP request, before anyone sends it. `is_app` chooses the key."""
+    """One HTTP request, before anyone sends it. `is_app` chooses the key.
+
+    `is_repeatable` says that doing it twice is like doing it once. Where it is not, the client sends it again
+    only when it is sure that the server has not begun with it.
+    """
 
     method: str
     path: str
     json: Any = None
     params: Mapping[str, Any] = field(default_factory=dict)
     is_app: bool = False
+    is_repeatable: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +69,16 @@ class DatasetProfile:
     technique: str = "high_quality"
     permission: str = "all_team_members"
     doc_form: str = "hierarchical_model"
+
+    def differences(self, dataset: Dataset) -> tuple[tuple[str, str, str], ...]:
+        """(what, has, wanted) of all that a dataset was made with and that is otherwise here."""
+        pairs = (
+            ("doc_form", dataset.doc_form, self.doc_form),
+            ("indexing technique", dataset.technique, self.technique),
+            ("embedding model", dataset.embedding_model, self.embedding_model),
+            ("embedding provider", dataset.embedding_provider, self.embedding_provider),
+        )
+        return tuple((what, has, wanted) for what, has, wanted in pairs if has and has != wanted)
 
 
 @dataclass(frozen=True, slots=True)

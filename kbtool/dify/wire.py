@@ -8,7 +8,7 @@ where Dify hides a rate limit in a 400 or 403, by the words of the message (cont
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from kbtool.dify.objects import (
@@ -63,7 +63,8 @@ def list_documents(dataset_id: str, page: int) -> Request:
 def create_document(dataset_id: str, profile: DatasetProfile, name: str, text: str) -> Request:
     """Create, or overwrite in place the enabled document of exactly this name (contract §3).
 
-    The rule is always sent: without one Dify reuses that of whichever document came last.
+    The rule is always sent: without one Dify reuses that of whichever document came last. Not repeatable:
+    a second one while the first is being indexed leaves every chunk twice (recording 227).
     """
     return Request(
         "POST",
@@ -86,6 +87,7 @@ def create_document(dataset_id: str, profile: DatasetProfile, name: str, text: s
                 },
             },
         },
+        is_repeatable=False,
     )
 
 
@@ -142,7 +144,10 @@ def retrieve(dataset_id: str, query: str, profile: RetrievalProfile) -> Request:
 def chat(
     query: str, *, user: str, conversation_id: str = "", inputs: Mapping[str, Any] | None = None
 ) -> Request:
-    """A question to the app, streaming: the one mode in which every kind of app answers (contract §7)."""
+    """A question to the app, streaming: the one mode in which every kind of app answers (contract §7).
+
+    Not repeatable: each one is answered anew, costs money and becomes a message of the conversation.
+    """
     return Request(
         "POST",
         "/chat-messages",
@@ -155,6 +160,7 @@ def chat(
             "auto_generate_name": False,
         },
         is_app=True,
+        is_repeatable=False,
     )
 
 
@@ -252,7 +258,7 @@ def _parse(what: str, build: Callable[[], Item]) -> Item:
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ContractBroken(
             f"Dify {what}: the answer does not have the expected form ({type(error).__name__}: {error})",
-            hint="Compare the server's version with those in docs/compatibility.md.",
+            hint="Compare the server's version with the one that the README names.",
         ) from error
 
 
@@ -283,7 +289,7 @@ def _document(body: Any) -> StoredDocument:
         is_archived=bool(body["archived"]),
         created_from=str(body["created_from"]),
         # A list in listings, a dict in /retrieve, null where nothing was written.
-        metadata={str(entry["name"]): str(entry["value"]) for entry in body["doc_metadata"] or ()},
+        metadata=_metadata((entry["name"], entry["value"]) for entry in body["doc_metadata"] or ()),
     )
 
 
@@ -301,7 +307,7 @@ def _hit(record: Any) -> Hit:
         document_name=str(document["name"]),
         text=str(segment["content"]),
         score=_score(record["score"]),
-        metadata={str(k): str(v) for k, v in (document["doc_metadata"] or {}).items()},
+        metadata=_metadata((document["doc_metadata"] or {}).items()),
     )
 
 
@@ -312,8 +318,13 @@ def _citation(item: Any) -> Hit:
         document_name=str(item["document_name"]),
         text=str(item["content"]),
         score=_score(item["score"]),
-        metadata={str(k): str(v) for k, v in (item.get("doc_metadata") or {}).items()},
+        metadata=_metadata((item.get("doc_metadata") or {}).items()),
     )
+
+
+def _metadata(entries: Iterable[tuple[Any, Any]]) -> dict[str, str]:
+    """A field without a value is null in a listing, and no field here."""
+    return {str(name): str(value) for name, value in entries if value is not None}
 
 
 def _score(value: Any) -> float | None:

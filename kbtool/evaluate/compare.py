@@ -76,18 +76,20 @@ class Baseline:
         """Raises ConfigError, naming the baseline, for anything that `to_json` did not write."""
         from pydantic import TypeAdapter, ValidationError
 
+        broken = ConfigError(
+            f"baseline {name}: not a baseline file", hint="Restore it from version control, or pin a new one."
+        )
         try:
             written_as = json.loads(text).get("format")
-            baseline = TypeAdapter(cls).validate_json(text, strict=True)
-        except (json.JSONDecodeError, AttributeError, ValidationError) as error:
-            raise ConfigError(
-                f"baseline {name}: not a baseline file ({error})",
-                hint="restore it from version control, or pin a new one",
-            ) from error
+        except (json.JSONDecodeError, AttributeError) as error:
+            raise broken from error
         if written_as != _FORMAT:
             what = f"baseline {name}: has format {written_as}, not {_FORMAT}"
-            raise ConfigError(what, hint="pin a new one")
-        return baseline
+            raise ConfigError(what, hint="Pin a new one: kbtool eval pin --why …")
+        try:
+            return TypeAdapter(cls).validate_json(text, strict=True)
+        except ValidationError as error:
+            raise broken from error
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Golden questions: read from YAML with line numbers, and held against the corpus before every run.
 
 A question names where its answer stands by document slug and heading path, never by a chunk id, so that it
-survives re-chunking (design decision 8). The slug may be shortened to its last parts, the heading path too, as
+survives re-chunking (decision 8). The slug may be shortened to its last parts, the heading path too, as
 long as it is clear what is meant. What no longer stands where a question says is *stale*: it is counted
 and left out of the verdict, so that a deleted page never reads as a retrieval regression.
 """

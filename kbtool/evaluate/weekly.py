@@ -8,8 +8,6 @@ This is an edge: it asks servers and writes files. What the numbers mean is deci
 
 from __future__ import annotations
 
-import secrets
-import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -17,14 +15,12 @@ from pathlib import Path
 
 from kbtool import tune
 from kbtool.config import Settings
-from kbtool.corpus import Corpus
 from kbtool.dify.client import DifyClient
 from kbtool.dify.objects import Dataset
 from kbtool.errors import ConfigError, RunInvalid
-from kbtool.evaluate import golden as golden_files
 from kbtool.evaluate.compare import Baseline, Comparison, NotComparable, compare, pin
 from kbtool.evaluate.gate import Verdict, judge, to_reask
-from kbtool.evaluate.golden import GoldenSet, Stale
+from kbtool.evaluate.golden import Stale
 from kbtool.evaluate.history import (
     CONFIRMED,
     PINNED,
@@ -40,43 +36,13 @@ from kbtool.evaluate.history import (
     runs_folder,
 )
 from kbtool.evaluate.metrics import Metrics, summarize
+from kbtool.evaluate.project import Ask, Project, describe, fresh, part_of, require_same
 from kbtool.evaluate.record import Golden, Outcome, Reply, Result, RunSpec
 from kbtool.evaluate.report import View
 from kbtool.evaluate.run import Asker, Resolver, read_replies, write_spec
 from kbtool.evaluate.score import score
 from kbtool.sync.apply import Progress, quiet
 from kbtool.sync.plan import plan
-from kbtool.sync.render import Rendered, corpus_hash, render
-
-
-@dataclass(frozen=True, slots=True)
-class Project:
-    """What is evaluated: the settings, the corpus as it is sent, and the questions about it."""
-
-    settings: Settings
-    corpus: Corpus
-    rendered: tuple[Rendered, ...]
-    questions: GoldenSet
-    stale: tuple[Stale, ...]
-
-    @classmethod
-    def of(cls, settings: Settings, corpus: Corpus) -> Project:
-        """Raises GoldenError, ConfigError. Shortened slugs in the questions are made full."""
-        written = golden_files.load(settings.root, settings.evals.golden)
-        questions = golden_files.resolve(written, corpus.documents)
-        stale = golden_files.find_stale(questions, corpus.documents)
-        return cls(settings, corpus, tuple(render(d) for d in corpus.documents), questions, stale)
-
-    @property
-    def baseline_path(self) -> Path:
-        evals = self.settings.evals
-        return self.settings.resolve(evals.baselines) / f"{evals.baseline}.json"
-
-    @property
-    def baseline(self) -> Baseline | None:
-        """The pinned run of kb.toml, None where none is pinned."""
-        path = self.baseline_path
-        return Baseline.from_json(path.read_text(encoding="utf-8"), name=path.stem) if path.exists() else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,19 +80,6 @@ class Evaluation:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """What shall be asked: `target` is retrieval, answers or both; `tags` narrow it; `resume` a run's id.
-
-    `strict` turns a watch, or a missing baseline, into exit code 6.
-    """
-
-    target: str = "both"
-    tags: tuple[str, ...] = ()
-    resume: str = ""
-    strict: bool = False
-
-
 async def run(
     project: Project, client: DifyClient, ask: Ask = Ask(), *, progress: Progress = quiet
 ) -> Evaluation:
@@ -134,20 +87,21 @@ async def run(
 
     Raises RunInvalid where the dataset does not hold the corpus, or the run to resume was another one.
     """
+    baseline = project.baseline  # read first: a broken file must not cost a run
     dataset = await _require_current(project, client)
-    spec = await _describe(project, client, dataset, ask)
+    spec = await describe(project, client, dataset, ask)
     if ask.resume:
         spec = _resumed(project.settings, spec, ask.resume)
     folder = runs_folder(project.settings) / spec.run_id
     write_spec(spec, folder / SPEC)
     started = datetime.now(UTC)
     asker = _asker(project, client, dataset, spec)
-    questions = _fresh(project, spec)
+    questions = fresh(project, spec)
     replies = await asker.ask(questions, folder / REPLIES, progress=progress)
     seconds = spec.seconds + (datetime.now(UTC) - started).total_seconds()
     spec = replace(spec, seconds=seconds, engine=client.engine, version=client.version)
     results = _score(questions, replies, spec, project.settings)
-    comparison = _compare(project, results, spec)
+    comparison = _compare(project, baseline, results, spec)
     again = [golden for golden in questions if golden.id in to_reask(results, comparison)]
     confirmed = await asker.ask(again, folder / CONFIRMED)
     spec = replace(spec, is_finished=True)
@@ -173,12 +127,12 @@ async def pin_run(project: Project, client: DifyClient, run_id: str, why: str) -
     require_finished(spec)
     if not spec.is_whole:
         raise RunInvalid(
-            f"The run {spec.run_id} asked only {_part(spec)}, which is no baseline",
+            f"The run {spec.run_id} asked only {part_of(spec)}, which is no baseline",
             hint="Make a whole one: kbtool eval weekly",
         )
     dataset = await _require_current(project, client)
-    today = await _describe(project, client, dataset, Ask())
-    _require_same(spec, today, hint="Make a new run and pin that: kbtool eval weekly")
+    today = await describe(project, client, dataset, Ask())
+    require_same(spec, today, hint="Make a new run and pin that: kbtool eval weekly")
     evaluation = reopen(project, spec.run_id)
     questions = [result.golden for result in evaluation.results]
     (folder / PINNED).unlink(missing_ok=True)
@@ -226,66 +180,16 @@ async def _require_current(project: Project, client: DifyClient) -> Dataset:
     return dataset
 
 
-async def _describe(project: Project, client: DifyClient, dataset: Dataset, ask: Ask) -> RunSpec:
-    """Everything that a run of this moment depends on."""
-    settings = project.settings
-    asked = [g for g in project.questions.questions if not ask.tags or set(ask.tags) & set(g.tags)]
-    ids = {golden.id for golden in asked}
-    stale = {one.golden.id: one.golden for one in project.stale if one.golden.id in ids}
-    app_name = (await client.app_info())[0] if ask.target != "retrieval" else ""
-    now = datetime.now(UTC)
-    return RunSpec(
-        run_id=f"{now:%Y-%m-%dT%H%M%S}-{now.microsecond // 1000:03d}{secrets.token_hex(1)}",
-        started=now.isoformat(timespec="seconds"),
-        target=ask.target,
-        dataset=dataset.name,
-        app=app_name,
-        engine=client.engine,
-        version=client.version,
-        embedding_model=dataset.embedding_model,
-        retrieval=settings.retrieval_profile.as_json(),
-        k=settings.retrieval.top_k,
-        threshold=settings.handoff.threshold,
-        commit=_commit(settings.root),
-        corpus_hash=corpus_hash(project.rendered),
-        golden_hash=project.questions.hash,
-        documents=len(project.corpus.documents),
-        chunks=project.corpus.sections,
-        questions=len(asked) - len(stale),
-        stale=tuple(sorted(stale)),
-        stale_critical=tuple(sorted(id_ for id_, golden in stale.items() if golden.critical)),
-        tags=ask.tags,
-    )
-
-
 def _resumed(settings: Settings, today: RunSpec, run_id: str) -> RunSpec:
     """The interrupted run, if it asked what would be asked today: two runs must not be mixed in one."""
     _, earlier = find_run(settings, run_id)
     if (today.target, today.tags) != (earlier.target, earlier.tags):
         raise RunInvalid(
-            f"The run {earlier.run_id} asked {_part(earlier)}, and now {_part(today)} is wanted",
+            f"The run {earlier.run_id} asked {part_of(earlier)}, and now {part_of(today)} is wanted",
             hint="Resume it with the same --target and --tag.",
         )
-    _require_same(earlier, today, hint="Start a new one: kbtool eval run")
+    require_same(earlier, today, hint="Start a new one: kbtool eval run")
     return earlier
-
-
-def _require_same(earlier: RunSpec, today: RunSpec, *, hint: str) -> None:
-    pairs = {
-        "dataset": (earlier.dataset, today.dataset),
-        "app": (earlier.app, today.app),
-        "retrieval settings": (earlier.fingerprint, today.fingerprint),
-        "corpus": (earlier.corpus_hash, today.corpus_hash),
-        "golden questions": (earlier.golden_hash, today.golden_hash),
-    }
-    changed = [what for what, (then, now) in pairs.items() if then != now]
-    if changed:
-        raise RunInvalid(f"Since the run {earlier.run_id} the {' and '.join(changed)} changed", hint=hint)
-
-
-def _part(spec: RunSpec) -> str:
-    tags = f" tagged {', '.join(spec.tags)}" if spec.tags else ""
-    return f"{'the questions' if spec.target == 'both' else spec.target}{tags}"
 
 
 def _asker(project: Project, client: DifyClient, dataset: Dataset, spec: RunSpec) -> Asker:
@@ -300,15 +204,6 @@ def _asker(project: Project, client: DifyClient, dataset: Dataset, spec: RunSpec
     )
 
 
-def _fresh(project: Project, spec: RunSpec) -> list[Golden]:
-    """The questions of the run that still fit the corpus."""
-    return [
-        golden
-        for golden in project.questions.questions
-        if golden.id not in spec.stale and (not spec.tags or set(spec.tags) & set(golden.tags))
-    ]
-
-
 def _score(
     questions: Sequence[Golden], replies: dict[str, Reply], spec: RunSpec, settings: Settings
 ) -> tuple[Result, ...]:
@@ -321,13 +216,14 @@ def _score(
     )
 
 
-def _compare(project: Project, results: Sequence[Result], spec: RunSpec) -> Comparison | NotComparable | None:
+def _compare(
+    project: Project, baseline: Baseline | None, results: Sequence[Result], spec: RunSpec
+) -> Comparison | NotComparable | None:
     """With the pin, as far as this run asked its questions."""
-    baseline = project.baseline
     if baseline is None:
         return None
     if spec.tags:
-        asked = {golden.id for golden in _fresh(project, spec)} | set(spec.stale)
+        asked = {golden.id for golden in fresh(project, spec)} | set(spec.stale)
         baseline = replace(baseline, questions=tuple(q for q in baseline.questions if q.id in asked))
     return compare(baseline, results, spec)
 
@@ -342,9 +238,9 @@ def _conclude(
     strict: bool = False,
 ) -> Evaluation:
     """Everything that follows from the replies."""
-    questions, handoff = _fresh(project, spec), project.settings.handoff
+    questions, handoff = fresh(project, spec), project.settings.handoff
     results = _score(questions, replies, spec, project.settings)
-    comparison = _compare(project, results, spec)
+    comparison = _compare(project, project.baseline, results, spec)
     confirmations = _passes(questions, confirmed, spec, project.settings)
     earlier = before(folder)
     last = last_week(earlier, spec.started)
@@ -386,18 +282,3 @@ def _passes(
     """Id → passed, for what was asked again and answered."""
     again = _score(questions, replies, spec, settings)
     return {r.golden.id: r.outcome is Outcome.PASS for r in again if r.outcome is not Outcome.ERROR}
-
-
-def _commit(root: Path) -> str:
-    """The commit of the knowledge base, "" outside a repository."""
-    try:
-        shown = subprocess.run(  # noqa: S603 fixed arguments, and the folder is the user's own
-            ["git", "-C", str(root), "rev-parse", "--short", "HEAD"],  # noqa: S607 the user's git
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=10,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return shown.stdout.strip() if shown.returncode == 0 else ""

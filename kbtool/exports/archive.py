@@ -8,6 +8,7 @@ links to files in another.
 
 from __future__ import annotations
 
+import lzma
 import os
 import re
 import stat
@@ -35,6 +36,8 @@ _PART = re.compile(r"-Part-\d+\.zip$", re.IGNORECASE)
 _JUNK = re.compile(r"(?:^|/)(?:__MACOSX(?:/|$)|\.DS_Store$|\._|Thumbs\.db$|desktop\.ini$)")
 _UTF8 = 0x800
 _STEP = 2**16
+_DAMAGED = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, ValueError)
+"""What zipfile raises for damaged bytes; OSError is bz2's word for it, ValueError that of a garbled name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +125,7 @@ class Zip:
     def _files(self, stream: IO[bytes], shown: str, *, depth: int) -> Iterator[File | Skipped]:
         try:
             archive = zipfile.ZipFile(stream)
-        except (zipfile.BadZipFile, ValueError, EOFError) as error:
+        except (*_DAMAGED, NotImplementedError) as error:
             yield Skipped(shown, f"not a complete zip ({error}): download the export again", is_error=True)
             return
         with archive:
@@ -196,7 +199,7 @@ class Zip:
                     if self._bytes > TOTAL_BYTES:
                         raise _TooMuch(f"unpacks to more than {TOTAL_BYTES // 2**30} GB")
                     yield piece
-        except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+        except _DAMAGED as error:
             raise _Refused(f"damaged ({error}): download the export again") from error
         except (RuntimeError, NotImplementedError) as error:  # zipfile's words for a password, an odd method
             raise _Refused(f"cannot be unpacked ({error})") from error

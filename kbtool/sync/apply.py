@@ -1,21 +1,23 @@
 """Carry out a plan, so that at any moment of interruption the next run finds its way.
 
 Order: create and update, wait until all is indexed, read back and compare, write metadata (the hash with
-it, and so only for what was verified), then delete. A document without its hash is repaired by the next
-plan, so nothing counts as current that was not seen to be.
+it, and so only for what was verified), then delete; also what another document replaces goes only then.
+A document without its hash is repaired by the next plan, so nothing counts as current that was not seen
+to be.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from kbtool.dify.client import DifyClient
 from kbtool.dify.objects import Dataset, DatasetProfile, StoredDocument
 from kbtool.errors import ConfigError, IndexingFailed, StalePlan, Unavailable
+from kbtool.model import Skipped
 from kbtool.sync.plan import Action, Change, Plan, plan
 from kbtool.sync.render import FIELDS, Rendered, first_difference
 
@@ -46,20 +48,26 @@ class Applied:
 
 @dataclass(frozen=True, slots=True)
 class Sync:
-    """One dataset of one server, and how patiently to work on it. Times in seconds."""
+    """One dataset of one server, and how patiently to work on it. Times in seconds.
+
+    `patience` is for what somebody else began (an interrupted run, a person), `deadline` for our own.
+    """
 
     client: DifyClient
     profile: DatasetProfile
     concurrency: int = 4
     poll: float = 1.0
+    patience: float = 60.0
     deadline: float = 1800.0
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
-    async def plan(self, documents: Sequence[Rendered], *, prune: bool = True) -> Plan:
-        """What must change now. Asks, never writes."""
+    async def plan(
+        self, documents: Sequence[Rendered], *, prune: bool = True, unreadable: Sequence[Skipped] = ()
+    ) -> Plan:
+        """What must change now. Asks, never writes. `unreadable`: sources that `documents` are without."""
         dataset = await self.client.find_dataset(self.profile.name)
         stored = await self.client.documents(dataset.id) if dataset else []
-        return plan(documents, stored, dataset, self.profile, prune=prune)
+        return plan(documents, stored, dataset, self.profile, prune=prune, unreadable=unreadable)
 
     async def apply(
         self,
@@ -80,17 +88,16 @@ class Sync:
                 hint="Look at the new plan: `kbtool ingest --plan`.",
             )
         dataset_id = approved.dataset_id or (await self._create_dataset()).id
-        if approved.unsettled:
-            # Two writes of one document at a time leave every chunk twice (recording 227).
-            await self._settled(dataset_id, {}, progress)
         by_key = {document.key: document for document in documents}
-        writes = [change for change in approved.changes if change.action is not Action.DELETE]
-        written = await self._write(dataset_id, writes, by_key, progress)
-        await self._settled(dataset_id, written, progress)
+        writes = [change for change in current.changes if change.action is not Action.DELETE]
+        stuck = await self._stuck(dataset_id, writes, progress)
+        written = await self._write(dataset_id, writes, stuck, by_key, progress)
+        await self._indexed(dataset_id, written, progress)
         await self._verify(dataset_id, written, progress)
-        deletes = [change.document_id for change in approved.changes if change.action is Action.DELETE]
+        # What create-by-text did not overwrite is now the old copy of what it made; never what was written.
+        old = {change.document_id for change in current.changes} - {"", *stuck, *written}
         await self._each(
-            "delete", deletes, lambda id_: self.client.delete_document(dataset_id, id_), progress
+            "delete", sorted(old), lambda id_: self.client.delete_document(dataset_id, id_), progress
         )
         return Applied(
             changes=len(approved.changes),
@@ -111,14 +118,19 @@ class Sync:
         return await self.client.create_dataset(self.profile)
 
     async def _write(
-        self, dataset_id: str, writes: Sequence[Change], by_key: dict[str, Rendered], progress: Progress
+        self,
+        dataset_id: str,
+        writes: Sequence[Change],
+        stuck: Collection[str],
+        by_key: Mapping[str, Rendered],
+        progress: Progress,
     ) -> dict[str, Rendered]:
         """Stored document id → what it must hold."""
         written: dict[str, Rendered] = {}
 
         async def write(change: Change) -> None:
             document = by_key[change.key]
-            if change.replaces:
+            if change.document_id in stuck:
                 await self.client.delete_document(dataset_id, change.document_id)
             id_ = await self.client.create_document(dataset_id, self.profile, document.name, document.text)
             written[id_] = document
@@ -126,36 +138,49 @@ class Sync:
         await self._each("send", writes, write, progress)
         return written
 
-    async def _settled(self, dataset_id: str, written: dict[str, Rendered], progress: Progress) -> None:
-        """Wait until no document is being indexed; raise for one of ours that failed.
+    async def _stuck(self, dataset_id: str, writes: Sequence[Change], progress: Progress) -> set[str]:
+        """Documents that would be overwritten, and that Dify does not get done with in `patience`.
 
-        By listing, never per document: a listing page shows a hundred.
+        Two writes of one document at a time leave every chunk twice (recording 227).
         """
-        until = time.monotonic() + self.deadline
-        while True:
-            stored = await self.client.documents(dataset_id)
-            waiting = [document for document in stored if not document.is_settled]
-            mine = [document for document in stored if document.id in written] or stored
-            progress("index", sum(document.is_settled for document in mine), len(mine))
-            if not waiting:
-                break
-            if time.monotonic() > until:
-                raise Unavailable(
-                    f"{len(waiting)} documents are still {waiting[0].indexing_status} "
-                    f"after {self.deadline:.0f} s",
-                    hint="Is a Dify worker running? The next `kbtool ingest` goes on from here.",
-                )
-            await self.sleep(self.poll)
-        self._require_indexed(stored, written)
+        busy = {change.document_id for change in writes if change.is_indexing and not change.replaces}
+        settled = await self._settled("wait", dataset_id, busy, self.patience, progress)
+        return busy - settled.keys()
 
-    def _require_indexed(self, stored: Sequence[StoredDocument], written: dict[str, Rendered]) -> None:
-        failed = [d for d in stored if d.id in written and d.indexing_status != "completed"]
+    async def _indexed(self, dataset_id: str, written: Mapping[str, Rendered], progress: Progress) -> None:
+        """Wait until Dify has indexed all that was written; raise for what it could not."""
+        settled = await self._settled("index", dataset_id, written.keys(), self.deadline, progress)
+        if len(settled) < len(written):
+            raise Unavailable(
+                f"{len(written) - len(settled)} documents are not indexed after {self.deadline:.0f} s",
+                hint="Is a Dify worker running? The next `kbtool ingest` goes on from here.",
+            )
+        failed = [document for document in settled.values() if document.indexing_status != "completed"]
         if failed:
             raise IndexingFailed(
                 f"Dify could not index “{failed[0].name}”: {failed[0].error or failed[0].indexing_status}"
                 + (f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""),
                 hint="Mend the cause and run `kbtool ingest` again; it repairs what failed.",
             )
+
+    async def _settled(
+        self, what: str, dataset_id: str, ids: Collection[str], seconds: float, progress: Progress
+    ) -> dict[str, StoredDocument]:
+        """Those of `ids` that are no longer being indexed: all of them, or what there is after `seconds`.
+
+        By listing, never per document: a listing page shows a hundred.
+        """
+        until = time.monotonic() + seconds
+        settled: dict[str, StoredDocument] = {}
+        while len(settled) < len(ids):
+            stored = await self.client.documents(dataset_id)
+            settled = {found.id: found for found in stored if found.id in ids and found.is_settled}
+            progress(what, len(settled), len(ids))
+            if len(settled) < len(ids):
+                if time.monotonic() >= until:
+                    break
+                await self.sleep(self.poll)
+        return settled
 
     async def _verify(self, dataset_id: str, written: dict[str, Rendered], progress: Progress) -> None:
         """Read back, compare, and write the metadata of what arrived exactly."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -13,19 +14,20 @@ from kbtool.dify.text import sendable, stored
 from kbtool.dify.wire import PARENT_SEPARATOR
 from kbtool.model import Document
 
-KEY, HASH, SOURCE, SLUG, LANGUAGE, URL = (
+KEY, HASH, SOURCE, SLUG, LANGUAGE = (
     "kbtool_key",
     "kbtool_hash",
     "kbtool_source",
     "kbtool_slug",
     "kbtool_language",
-    "kbtool_url",
 )
-FIELDS = (KEY, HASH, SOURCE, SLUG, LANGUAGE, URL)
+FIELDS = (KEY, HASH, SOURCE, SLUG, LANGUAGE)
 """Our metadata fields; all bear the prefix, since `source` is a built-in name (recording 400)."""
 
 FORM = 1
 """Raised when the same pages must arrive in another form, so that every document counts as changed."""
+
+_TAG = re.compile(r" #([0-9a-f]{8})\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,6 @@ def render(document: Document) -> Rendered:
         "sections": sections,
         "source": document.source,
         "slug": document.slug,
-        "url": document.url,
     }
     digest = hashlib.sha256(json.dumps(content, ensure_ascii=False).encode()).hexdigest()
     return Rendered(
@@ -72,7 +73,6 @@ def render(document: Document) -> Rendered:
             SOURCE: document.source,
             SLUG: document.slug,
             LANGUAGE: document.language,
-            URL: document.url,
         },
     )
 
@@ -82,9 +82,19 @@ def document_name(document: Document) -> str:
 
     The tag is of the key's hash, not its beginning: Notion ids of one day begin alike.
     """
-    tag = hashlib.sha256(document.key.encode()).hexdigest()[:8]
     title = " ".join(stored(sendable(document.title)).split()) or "Untitled"
-    return f"{title[: LONGEST_NAME - 20]} #{tag}"
+    return f"{title[: LONGEST_NAME - 20]} #{tag_of(document.key)}"
+
+
+def tag_of(key: str) -> str:
+    """Eight hexadecimal digits that stand for a key."""
+    return hashlib.sha256(key.encode()).hexdigest()[:8]
+
+
+def tag_in(name: str) -> str:
+    """The tag at the end of a document's name of our form, else ""."""
+    found = _TAG.search(name)
+    return found[1] if found else ""
 
 
 def corpus_hash(rendered: Sequence[Rendered]) -> str:

@@ -1,0 +1,152 @@
+"""`kbtool sandbox`: talk to the bot in a browser, with nothing but this repository."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from kbtool.cli import show
+from kbtool.cli.options import DEFAULT_CONFIG, Config
+from kbtool.errors import ConfigError
+
+if TYPE_CHECKING:
+    import httpx
+
+    from bridge.settings import BridgeSettings
+    from kbtool.config import Settings
+    from kbtool.dify.client import DifyClient
+
+ENGINE = ".kbtool/sandbox/engine.sqlite"
+BOT = "kbtool"
+_SUGGESTED = 4
+
+
+def sandbox(
+    config: Config = DEFAULT_CONFIG,
+    port: Annotated[int, typer.Option(help="The page's port; 0 takes a free one.", min=0, max=65535)] = 0,
+    no_open: Annotated[bool, typer.Option("--no-open", help="Do not open a browser.")] = False,
+) -> None:
+    """Chat with the bot as a customer, and see the agent's desk and what the bridge does with each message.
+
+    Embedded engine, bridge and a small Chatwoot-compatible service run in this process, on loopback only;
+    the conversations are forgotten at the end. The bot replies, whatever threshold kb.toml has.
+    """
+    import asyncio
+
+    from kbtool.config import load
+
+    settings = load(config)
+    embedded = settings.embedded.model_copy(update={"path": ENGINE})
+    dify = settings.dify.model_copy(update={"base_url": "embedded"})
+    settings = settings.model_copy(update={"embedded": embedded, "dify": dify})
+    asyncio.run(_run(settings, port, opens=not no_open))
+
+
+async def _run(settings: Settings, port: int, *, opens: bool) -> None:
+    import webbrowser
+
+    from httpx_aiohttp import HttpxAiohttpClient
+
+    from bridge.sandbox import BotSettings, SandboxSettings, create_sandbox
+    from bridge.serve import address_of, bridge, listen, serving, until_stopped
+
+    page = listen("127.0.0.1", port, hint="Take another port: kbtool sandbox --port …")
+    hooks, ops = listen("127.0.0.1", 0), listen("127.0.0.1", 0)
+    bot = BotSettings(url=f"{address_of(hooks)}/webhooks/chatwoot/{BOT}")
+    service = create_sandbox(
+        SandboxSettings(
+            bot=bot,
+            public_url=address_of(page),
+            trace_url=address_of(ops),
+            suggested_questions=_suggested(settings),
+        )
+    )
+    try:
+        with tempfile.TemporaryDirectory(prefix="kbtool-sandbox-") as folder:
+            async with (
+                _engine(settings) as client,
+                HttpxAiohttpClient(base_url=address_of(page), trust_env=False, timeout=10.0) as http,
+                bridge(
+                    _bridge_settings(settings, bot.secret, bot.token, Path(folder)), client, http
+                ) as running,
+                serving((service, page), (running.app, hooks), (running.ops, ops)) as servers,
+            ):
+                typer.echo(f"Open {address_of(page)}/ and ask something; stop with Ctrl-C.")
+                if opens:
+                    webbrowser.open(address_of(page))
+                await until_stopped(running.work, *servers)
+    finally:
+        await service.aclose()
+
+
+@asynccontextmanager
+async def _engine(settings: Settings) -> AsyncIterator[DifyClient]:
+    """The embedded engine, served over HTTP on loopback and filled once, and a client to it."""
+    from httpx_aiohttp import HttpxAiohttpClient
+
+    from bridge.serve import address_of, listen, serving
+    from kbtool.cli.connect import APP_KEY, DATASET_KEY, engine_settings
+    from kbtool.dify.client import DifyClient
+    from kbtool.embedded import create_app
+
+    listening = listen("127.0.0.1", 0)
+    engine = create_app(engine_settings(settings))
+    try:
+        async with serving((engine, listening)):
+            http: httpx.AsyncClient = HttpxAiohttpClient(
+                base_url=f"{address_of(listening)}/v1", trust_env=False, timeout=60.0
+            )
+            async with DifyClient(http, dataset_key=DATASET_KEY, app_key=APP_KEY) as client:
+                await _fill(settings, client)
+                yield client
+    finally:
+        await engine.aclose()
+
+
+async def _fill(settings: Settings, client: DifyClient) -> None:
+    """Ingest the corpus, unless the dataset has documents."""
+    dataset = await client.find_dataset(settings.dify.dataset)
+    if dataset and dataset.document_count:
+        typer.echo(f"“{dataset.name}” has {show.number(dataset.document_count, 'document')}.")
+        return
+    from kbtool import corpus
+    from kbtool.sync.apply import Sync
+    from kbtool.sync.render import render
+
+    rendered = [render(document) for document in corpus.load(settings).documents]
+    sync = Sync(client, settings.dataset_profile, poll=0.2)
+    applied = await sync.apply(await sync.plan(rendered), rendered)
+    count = show.number(len(rendered), "document")
+    typer.echo(f"Ingested {count} into “{settings.dify.dataset}” in {applied.seconds:.1f} s.")
+
+
+def _bridge_settings(settings: Settings, secret: str, token: str, folder: Path) -> BridgeSettings:
+    """A bridge that knows nothing from before: the sandbox counts its messages from 1 at each start."""
+    from bridge.settings import BridgeSettings, Mode, Route
+
+    route = Route(name=BOT, secret=secret, bot_token=token, mode=Mode.REPLY)
+    return BridgeSettings(folder / "bridge.sqlite", (route,), settings.policy)
+
+
+def _suggested(settings: Settings) -> tuple[str, ...]:
+    """Some of the project's own golden questions, the last one with no answer in the corpus."""
+    from kbtool.evaluate.golden import load
+    from kbtool.evaluate.record import QuestionKind
+
+    try:
+        golden_set = load(settings.root, settings.evals.golden)
+    except ConfigError:  # no golden file yet
+        return ()
+    questions = [
+        golden
+        for golden in golden_set.questions
+        if golden.kind is QuestionKind.QUESTION and len(golden.question) <= 90
+    ]
+    answerable = [golden.question for golden in questions if golden.answerable]
+    others = [golden.question for golden in questions if not golden.answerable]
+    return (*answerable[:: max(1, len(answerable) // _SUGGESTED)][:_SUGGESTED], *others[:1])

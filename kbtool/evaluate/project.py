@@ -1,0 +1,142 @@
+"""What is evaluated, and the description of a run before it is asked.
+
+Two runs compare, resume or are pinned only where these descriptions agree.
+"""
+
+from __future__ import annotations
+
+import secrets
+import subprocess
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from kbtool.config import Settings
+from kbtool.corpus import Corpus
+from kbtool.dify.client import DifyClient
+from kbtool.dify.objects import Dataset
+from kbtool.errors import RunInvalid
+from kbtool.evaluate import golden as golden_files
+from kbtool.evaluate.compare import Baseline
+from kbtool.evaluate.golden import GoldenSet, Stale
+from kbtool.evaluate.record import Golden, RunSpec
+from kbtool.sync.render import Rendered, corpus_hash, render
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """What is evaluated: the settings, the corpus as it is sent, and the questions about it."""
+
+    settings: Settings
+    corpus: Corpus
+    rendered: tuple[Rendered, ...]
+    questions: GoldenSet
+    stale: tuple[Stale, ...]
+
+    @classmethod
+    def of(cls, settings: Settings, corpus: Corpus) -> Project:
+        """Raises GoldenError, ConfigError. Shortened slugs in the questions are made full."""
+        written = golden_files.load(settings.root, settings.evals.golden)
+        questions = golden_files.resolve(written, corpus.documents)
+        stale = golden_files.find_stale(questions, corpus.documents)
+        return cls(settings, corpus, tuple(render(d) for d in corpus.documents), questions, stale)
+
+    @property
+    def baseline_path(self) -> Path:
+        evals = self.settings.evals
+        return self.settings.resolve(evals.baselines) / f"{evals.baseline}.json"
+
+    @property
+    def baseline(self) -> Baseline | None:
+        """The pinned run of kb.toml, None where none is pinned."""
+        path = self.baseline_path
+        return Baseline.from_json(path.read_text(encoding="utf-8"), name=path.stem) if path.exists() else None
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What shall be asked: `target` is retrieval, answers or both; `tags` narrow it; `resume` a run's id.
+
+    `strict` turns a watch, or a missing baseline, into exit code 6.
+    """
+
+    target: str = "both"
+    tags: tuple[str, ...] = ()
+    resume: str = ""
+    strict: bool = False
+
+
+async def describe(project: Project, client: DifyClient, dataset: Dataset, ask: Ask) -> RunSpec:
+    """Everything that a run of this moment depends on."""
+    settings = project.settings
+    asked = [g for g in project.questions.questions if not ask.tags or set(ask.tags) & set(g.tags)]
+    ids = {golden.id for golden in asked}
+    stale = {one.golden.id: one.golden for one in project.stale if one.golden.id in ids}
+    app_name = (await client.app_info())[0] if ask.target != "retrieval" else ""
+    now = datetime.now(UTC)
+    return RunSpec(
+        run_id=f"{now:%Y-%m-%dT%H%M%S}-{now.microsecond // 1000:03d}{secrets.token_hex(1)}",
+        started=now.isoformat(timespec="seconds"),
+        target=ask.target,
+        dataset=dataset.name,
+        app=app_name,
+        engine=client.engine,
+        version=client.version,
+        embedding_model=dataset.embedding_model,
+        retrieval=settings.retrieval_profile.as_json(),
+        k=settings.retrieval.top_k,
+        threshold=settings.handoff.threshold,
+        commit=_commit(settings.root),
+        corpus_hash=corpus_hash(project.rendered),
+        golden_hash=project.questions.hash,
+        documents=len(project.corpus.documents),
+        chunks=project.corpus.sections,
+        questions=len(asked) - len(stale),
+        stale=tuple(sorted(stale)),
+        stale_critical=tuple(sorted(id_ for id_, golden in stale.items() if golden.critical)),
+        tags=ask.tags,
+    )
+
+
+def require_same(earlier: RunSpec, today: RunSpec, *, hint: str) -> None:
+    """Raise RunInvalid, naming what changed, unless both are of the same things."""
+    pairs = {
+        "dataset": (earlier.dataset, today.dataset),
+        "app": (earlier.app, today.app),
+        "retrieval settings": (earlier.fingerprint, today.fingerprint),
+        "corpus": (earlier.corpus_hash, today.corpus_hash),
+        "golden questions": (earlier.golden_hash, today.golden_hash),
+    }
+    changed = [what for what, (then, now) in pairs.items() if then != now]
+    if changed:
+        raise RunInvalid(f"Since the run {earlier.run_id} the {' and '.join(changed)} changed", hint=hint)
+
+
+def part_of(spec: RunSpec) -> str:
+    """Which questions a run asks, in words."""
+    tags = f" tagged {', '.join(spec.tags)}" if spec.tags else ""
+    return f"{'the questions' if spec.target == 'both' else spec.target}{tags}"
+
+
+def fresh(project: Project, spec: RunSpec) -> list[Golden]:
+    """The questions of the run that still fit the corpus."""
+    return [
+        golden
+        for golden in project.questions.questions
+        if golden.id not in spec.stale and (not spec.tags or set(spec.tags) & set(golden.tags))
+    ]
+
+
+def _commit(root: Path) -> str:
+    """The commit of the knowledge base, "" outside a repository."""
+    try:
+        shown = subprocess.run(  # noqa: S603 fixed arguments, and the folder is the user's own
+            ["git", "-C", str(root), "rev-parse", "--short", "HEAD"],  # noqa: S607 the user's git
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=10,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return shown.stdout.strip() if shown.returncode == 0 else ""
