@@ -45,9 +45,8 @@ def test_every_command_is_in_the_readme() -> None:
 @pytest.mark.parametrize("text", [README, LIFECYCLE], ids=["README", "lifecycle"])
 def test_every_command_and_option_in_the_documents_exists(text: str) -> None:
     known = commands()
-    code = "\n".join(
-        re.findall(r"```.*?```|`[^`]*`", re.sub(r"<!-- demo.*?/demo -->", "", text, flags=re.DOTALL), re.DOTALL)
-    )
+    prose = re.sub(r"<!-- demo.*?/demo -->", "", text, flags=re.DOTALL)
+    code = "\n".join(re.findall(r"```.*?```|`[^`]*`", prose, re.DOTALL))
     for called in re.findall(r"(?<![/\w])kbtool ((?:[a-z]+ ?)+)((?:--[a-z-]+[^\n`]*)?)", code):
         words = called[0].split()
         name = next((" ".join(words[:n]) for n in (2, 1) if " ".join(words[:n]) in known), None)

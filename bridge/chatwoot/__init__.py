@@ -1,0 +1,1 @@
+"""Chatwoot's API, both ways: `wire` builds requests and parses answers, `client` sends."""

@@ -1,0 +1,157 @@
+"""The sandbox as an ASGI application: Chatwoot's API and the page over one state.
+
+It needs no lifespan events, so it works in-process through `httpx.ASGITransport` and under uvicorn alike.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+import httpx
+from httpx_aiohttp import HttpxAiohttpClient
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from bridge.sandbox import access, api, views
+from bridge.sandbox.access import Refused
+from bridge.sandbox.delivery import Deliveries
+from bridge.sandbox.directory import furnish
+from bridge.sandbox.events import Event
+from bridge.sandbox.page import Desk
+from bridge.sandbox.records import Bot
+from bridge.sandbox.settings import SandboxSettings
+from bridge.sandbox.state import State, utc_now
+
+_CONVERSATIONS = "/api/v1/accounts/{account}/conversations"
+
+
+class Sandbox:
+    """One Chatwoot-compatible service. `state` has what a test does to it by hand."""
+
+    def __init__(
+        self,
+        settings: SandboxSettings,
+        http: httpx.AsyncClient,
+        *,
+        owns_http: bool,
+        now: Callable[[], datetime],
+        sleep: Callable[[float], Awaitable[None]],
+    ) -> None:
+        self.settings = settings
+        self.state = State(furnish(settings), self._send, now=now, public_url=settings.public_url)
+        self.deliveries = Deliveries(
+            http, settings.delivery, self.state.open_after_bot_failure, now=now, sleep=sleep
+        )
+        self._http, self._owns_http, self._now = http, owns_http, now
+        routes = [
+            Route(
+                _CONVERSATIONS + path, partial(self._answer, controller, action, endpoint), methods=[method]
+            )
+            for method, path, controller, action, endpoint in api.ROUTES
+        ]
+        self._starlette = Starlette(
+            routes=[
+                *Desk(self.state, settings, http).routes(),
+                *routes,
+                Route("/api/v1/profile", self._profile),
+                Route("/{path:path}", self._unknown, methods=["GET", "POST", "PUT", "PATCH", "DELETE"]),
+            ],
+            exception_handlers={Refused: _refuse},
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._starlette(scope, receive, send)
+
+    async def settle(self) -> None:
+        """Wait until every webhook is delivered or given up."""
+        await self.deliveries.settle()
+
+    async def aclose(self) -> None:
+        """Drop webhooks that are on their way; close the HTTP client unless it was given."""
+        await self.deliveries.aclose()
+        if self._owns_http:
+            await self._http.aclose()
+
+    def _send(self, event: Event) -> None:
+        self.deliveries.send(event)
+
+    async def _answer(
+        self, controller: str, action: str, endpoint: api.Endpoint, request: Request
+    ) -> Response:
+        directory = self.state.directory
+        who = access.caller(request.headers, directory)
+        access.require_action(who, controller, action)
+        path = {name: _number(value) for name, value in request.path_params.items()}
+        account = access.account_for(who, path["account"], directory)
+        body = await _body(request)
+        call = api.Call(
+            self.state, self.settings, self._now(), who, account, path, request.query_params, body
+        )
+        return endpoint(call)
+
+    async def _profile(self, request: Request) -> Response:
+        who = access.caller(request.headers, self.state.directory)
+        if isinstance(who, Bot):
+            raise access.not_for_bots()
+        return JSONResponse(views.profile(who, self.state.directory.accounts[who.account_id]))
+
+    async def _unknown(self, request: Request) -> Response:
+        """A part of Chatwoot's API that is not here: what a bot gets is the same, a user is told so."""
+        if not request.url.path.startswith("/api/"):
+            raise access.not_found()
+        if isinstance(access.caller(request.headers, self.state.directory), Bot):
+            raise access.not_for_bots()
+        raise Refused(
+            501, {"error": f"The sandbox has no {request.method} {request.url.path}; Chatwoot may."}
+        )
+
+
+def create_sandbox(
+    settings: SandboxSettings,
+    http: httpx.AsyncClient | None = None,
+    *,
+    now: Callable[[], datetime] = utc_now,
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+) -> Sandbox:
+    """A sandbox for `settings`. Close it with `aclose`.
+
+    Webhooks go out through `http`, which stays the caller's; without it, through a client of its own, which
+    no proxy in the environment concerns. Call it where an event loop runs.
+    """
+    if http is not None:
+        return Sandbox(settings, http, owns_http=False, now=now, sleep=sleep)
+    own = HttpxAiohttpClient(trust_env=False, timeout=settings.delivery.timeout_seconds)
+    return Sandbox(settings, own, owns_http=True, now=now, sleep=sleep)
+
+
+async def _body(request: Request) -> dict[str, Any]:
+    raw = await request.body()
+    if not raw:
+        return {}
+    if "json" not in request.headers.get("content-type", ""):
+        raise Refused(415, {"error": "The sandbox reads JSON bodies only."})
+    try:
+        body = json.loads(raw)
+    except ValueError as error:
+        raise Refused(400, {"status": 400, "error": "Bad Request"}) from error
+    return body if isinstance(body, dict) else {}
+
+
+def _number(value: str) -> int:
+    """An id of the URL; what is no number names nothing."""
+    if not (value.isascii() and value.isdigit()):
+        raise access.not_found()
+    return int(value)
+
+
+async def _refuse(_: Request, refused: Exception) -> Response:
+    assert isinstance(refused, Refused)
+    return JSONResponse(refused.body, refused.status)

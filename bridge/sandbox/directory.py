@@ -1,0 +1,80 @@
+"""Who and where: accounts, inboxes, bots, users and webhooks. What an administrator would set up by hand."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from itertools import count
+
+from bridge.sandbox.records import Account, Bot, Channel, Inbox, User, Webhook
+from bridge.sandbox.settings import BotSettings, SandboxSettings, UserSettings, WebhookSettings
+
+
+class Directory:
+    """The parts of a Chatwoot that outlive a conversation. Ids are counted per kind, from 1."""
+
+    def __init__(self) -> None:
+        self.accounts: dict[int, Account] = {}
+        self.inboxes: dict[int, Inbox] = {}
+        self.users: dict[int, User] = {}
+        self.bots: dict[int, Bot] = {}
+        self.webhooks: dict[int, Webhook] = {}
+        self._ids: defaultdict[type, count[int]] = defaultdict(lambda: count(1))
+
+    def add_account(self, name: str) -> Account:
+        account = Account(self._next(Account), name)
+        self.accounts[account.id] = account
+        return account
+
+    def add_bot(self, account: Account, bot: BotSettings) -> Bot:
+        added = Bot(self._next(Bot), account.id, bot.name, bot.url, bot.secret, bot.token)
+        self.bots[added.id] = added
+        return added
+
+    def add_inbox(
+        self, account: Account, name: str, channel: Channel, bot: Bot | None = None, greeting: str = ""
+    ) -> Inbox:
+        inbox = Inbox(self._next(Inbox), account.id, name, channel, bot, greeting)
+        self.inboxes[inbox.id] = inbox
+        return inbox
+
+    def add_user(self, account: Account, user: UserSettings) -> User:
+        added = User(self._next(User), account.id, user.name, user.email, user.token, user.role)
+        self.users[added.id] = added
+        return added
+
+    def add_webhook(self, account: Account, webhook: WebhookSettings) -> Webhook:
+        added = Webhook(
+            self._next(Webhook), account.id, webhook.url, webhook.secret, tuple(webhook.subscriptions)
+        )
+        self.webhooks[added.id] = added
+        return added
+
+    def owner_of(self, token: str) -> User | Bot | None:
+        """Whose access token it is."""
+        owners: list[User | Bot] = [*self.users.values(), *self.bots.values()]
+        return next((owner for owner in owners if owner.token == token), None)
+
+    def subscribers(self, account_id: int, event: str) -> tuple[Webhook, ...]:
+        """The account's webhooks for `event`: of every inbox, whichever they name [webhook_listener.rb]."""
+        return tuple(
+            webhook
+            for webhook in self.webhooks.values()
+            if webhook.account_id == account_id and event in webhook.subscriptions
+        )
+
+    def _next(self, kind: type) -> int:
+        return next(self._ids[kind])
+
+
+def furnish(settings: SandboxSettings) -> Directory:
+    """The directory of a sandbox: its account's web inbox is id 1, its API inbox id 2."""
+    directory = Directory()
+    account = directory.add_account(settings.account_name)
+    bot = directory.add_bot(account, settings.bot)
+    directory.add_inbox(account, settings.inbox_name, "Channel::WebWidget", bot, settings.greeting)
+    directory.add_inbox(account, f"{settings.account_name} API", "Channel::Api")
+    for user in (settings.agent, settings.administrator):
+        directory.add_user(account, user)
+    for webhook in settings.webhooks:
+        directory.add_webhook(account, webhook)
+    return directory

@@ -1,0 +1,217 @@
+"""`kbtool bridge serve` as a process: killed, restarted, stopped, and told what is wrong with its start."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+import pytest
+from httpx_aiohttp import HttpxAiohttpClient
+
+from bridge.sandbox import BotSettings, Sandbox, SandboxSettings, create_sandbox
+from bridge.sandbox.records import ContactInbox, MessageType
+from bridge.serve import address_of, listen, serving
+from kbtool.dify.client import DifyClient
+from kbtool.embedded import AppSettings, EngineSettings, SlowModel, create_app
+from kbtool.sync.apply import Sync
+from kbtool.sync.render import render
+from tests.server import PROFILE, document, run
+
+ROOT = Path(__file__).parent.parent
+PAGE = "## Time limit\n\nYou may send anything back within 30 days of the day on which it reached you."
+QUESTION = "Within how many days may I send something back, from the day it reached me?"
+SECRETS = {"DIFY_APP_KEY": "app-test", "CHATWOOT_BOT_TOKEN": "sandbox-bot-token",
+           "CHATWOOT_WEBHOOK_SECRET": "sandbox-bot-secret"}  # fmt: skip
+
+
+def command(*options: str) -> list[str]:
+    return [sys.executable, "-m", "kbtool", "bridge", "serve", *options]
+
+
+def environment(**changes: str) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("CHATWOOT", "DIFY"))}
+    return kept | {"PYTHONPATH": str(ROOT)} | SECRETS | changes
+
+
+def free_port() -> int:
+    with listen("127.0.0.1", 0) as listening:
+        return int(listening.getsockname()[1])
+
+
+@dataclass
+class World:
+    """An embedded engine that thinks for a while, a Chatwoot, and a bridge as a process between them."""
+
+    folder: Path
+    sandbox: Sandbox
+    options: tuple[str, ...]
+    http: HttpxAiohttpClient
+    ops: str
+    bridges: list[asyncio.subprocess.Process] = field(default_factory=list)
+
+    async def start(self) -> asyncio.subprocess.Process:
+        with (self.folder / "bridge.log").open("ab") as log:
+            bridge = await asyncio.create_subprocess_exec(
+                *command(*self.options), cwd=self.folder, env=environment(), stdout=log, stderr=log
+            )
+        self.bridges.append(bridge)
+        for _ in range(1000):
+            try:
+                answer = await self.http.get(f"{self.ops}/readyz")
+            except httpx.TransportError:
+                pass
+            else:
+                if answer.status_code == 200:
+                    return bridge
+            assert bridge.returncode is None, (self.folder / "bridge.log").read_text()
+            await asyncio.sleep(0.05)
+        raise AssertionError("the bridge does not get ready")
+
+    async def until_traced(self, visit: ContactInbox, step: str) -> None:
+        for _ in range(1000):
+            found = self.sandbox.state.conversation_of(visit)
+            assert found is not None
+            steps = (await self.http.get(f"{self.ops}/trace/1/{found.id}")).json()
+            if any(one["step"] == step for one in steps):
+                return
+            await asyncio.sleep(0.02)
+        raise AssertionError(f"{step} is not in the trace")
+
+    def replies(self, visit: ContactInbox) -> list[str]:
+        found = self.sandbox.state.conversation_of(visit)
+        assert found is not None
+        messages = self.sandbox.state.messages(found)
+        return [m.content or "" for m in messages if m.message_type is MessageType.outgoing and not m.private]
+
+
+@asynccontextmanager
+async def world(folder: Path, *, thinks: float) -> AsyncIterator[World]:
+    engine = create_app(
+        EngineSettings(
+            path=folder / "engine.sqlite",
+            apps=(AppSettings(key="app-test", name="bot", datasets=(PROFILE.name,), top_k=5),),
+            faults=(SlowModel("send something back", before=thinks),),
+        )
+    )
+    dify, chatwoot = listen("127.0.0.1", 0), listen("127.0.0.1", 0)
+    port, ops_port = free_port(), free_port()
+    bot = BotSettings(url=f"http://127.0.0.1:{port}/webhooks/chatwoot/kbtool")
+    sandbox = create_sandbox(SandboxSettings(bot=bot))
+    config = f'[dify]\nbase_url = "{address_of(dify)}/v1"\n[handoff]\nthreshold = 0.2\n'
+    (folder / "kb.toml").write_text(config, encoding="utf-8")
+    options = (
+        *("--chatwoot-url", address_of(chatwoot), "--mode", "reply", "--untuned"),
+        *("--port", str(port), "--ops-port", str(ops_port)),
+    )
+    http = HttpxAiohttpClient(trust_env=False)
+    at = World(folder, sandbox, options, http, f"http://127.0.0.1:{ops_port}")
+    try:
+        async with serving((engine, dify), (sandbox, chatwoot)), http:
+            asker = HttpxAiohttpClient(base_url=f"{address_of(dify)}/v1", trust_env=False)
+            async with DifyClient(asker, dataset_key="dataset-embedded") as client:
+                sync, rendered = Sync(client, PROFILE, poll=0.05), [render(document("Refunds", PAGE))]
+                await sync.apply(await sync.plan(rendered), rendered)
+            try:
+                yield at
+            finally:
+                for bridge in at.bridges:
+                    if bridge.returncode is None:
+                        bridge.terminate()
+                    await bridge.wait()
+    finally:
+        await sandbox.aclose()
+        await engine.aclose()
+
+
+def test_a_message_acknowledged_before_kill_9_is_answered_after_the_restart_once(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with world(tmp_path, thinks=1.5) as at:
+            bridge = await at.start()
+            visit = at.sandbox.state.arrive()
+            at.sandbox.state.say(visit, QUESTION)
+            await at.sandbox.settle()
+            assert next(iter(at.sandbox.deliveries.log)).outcomes == [200]
+            await at.until_traced(visit, "ask")
+            bridge.kill()
+            assert await bridge.wait() == -signal.SIGKILL
+            assert at.replies(visit) == []
+            await at.start()
+            await at.until_traced(visit, "post")
+            await at.sandbox.settle()
+            (reply,) = at.replies(visit)
+            assert "30 days" in reply
+
+    run(scenario())
+
+
+def test_a_bridge_told_to_stop_answers_what_it_has_begun_and_leaves(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with world(tmp_path, thinks=0.5) as at:
+            bridge = await at.start()
+            visit = at.sandbox.state.arrive()
+            at.sandbox.state.say(visit, QUESTION)
+            await at.until_traced(visit, "ask")
+            bridge.send_signal(signal.SIGTERM)
+            assert await bridge.wait() == 0
+            assert len(at.replies(visit)) == 1
+            log = (tmp_path / "bridge.log").read_text(encoding="utf-8")
+            assert "event=decision" in log
+            for hidden in (QUESTION, "30 days", *SECRETS.values()):
+                assert hidden not in log
+
+    run(scenario())
+
+
+def fails(folder: Path, *options: str, **changes: str) -> str:
+    """What a start that fails says: one sentence and perhaps a hint, never a traceback."""
+    (folder / "kb.toml").write_text('[dify]\nbase_url = "http://127.0.0.1:9/v1"\n', encoding="utf-8")
+    ended = subprocess.run(
+        command(*options), cwd=folder, env=environment(**changes), capture_output=True, text=True, timeout=60,
+        check=False,
+    )  # fmt: skip
+    assert ended.returncode == 1, ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert ended.stderr.startswith("error: ")
+    assert len(ended.stderr.splitlines()) <= 2
+    return ended.stderr
+
+
+URL = ("--chatwoot-url", "http://127.0.0.1:9")
+
+
+@pytest.mark.parametrize(
+    ("options", "changes", "words"),
+    [
+        ((), {}, "Chatwoot's address is not known"),
+        (("--chatwoot-url", "chat.example.com"), {}, "'chat.example.com' is no address"),
+        (URL, {"CHATWOOT_BOT_TOKEN": ""}, "CHATWOOT_BOT_TOKEN not set"),
+        (URL, {"CHATWOOT_WEBHOOK_SECRET": ""}, "CHATWOOT_WEBHOOK_SECRET not set"),
+        (URL, {"DIFY_APP_KEY": ""}, "DIFY_APP_KEY not set"),
+        ((*URL, "--mode", "shout"), {}, "'shout' is not a mode"),
+        ((*URL, "--mode", "reply"), {}, "reply mode needs a tuned threshold"),
+        ((*URL, "--bot", "../x"), {}, "part of an address"),
+        ((*URL, "--host", "203.0.113.1"), {}, "cannot be listened on"),
+        ((*URL, "--config", "nowhere.toml"), {}, "there is no such file"),
+    ],
+)
+def test_a_start_that_fails_says_why_in_a_sentence(
+    tmp_path: Path, options: Sequence[str], changes: dict[str, str], words: str
+) -> None:
+    assert words in fails(tmp_path, *options, **changes)
+
+
+def test_a_port_in_use_is_a_sentence(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        assert f"127.0.0.1:{port} cannot be listened on" in fails(tmp_path, *URL, "--port", port)
+        said = fails(tmp_path, *URL, "--port", "0", "--ops-port", port)
+        assert "--ops-port" in said
