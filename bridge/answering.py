@@ -125,7 +125,6 @@ def _sources(answer: Answer) -> tuple[Note, ...]:
             "score": hit.score,
             "document": hit.document_name,
             "line": source_line(hit),
-            "url": hit.metadata.get("kbtool_url", ""),
         }
         for hit in answer.hits[:_SOURCES_TRACED]
     ]

@@ -114,8 +114,7 @@ def _sources(hits: tuple[Hit, ...]) -> Iterator[str]:
 
 
 def source_line(hit: Hit) -> str:
-    """One source for people: place, score, address."""
+    """One source for people: place and score."""
     score = "no score" if hit.score is None else f"{hit.score:.2f}"
     place = " ".join(hit.text.split("\n", 1)[0].split())[:_EXCERPT] or hit.document_name
-    url = hit.metadata.get("kbtool_url", "")
-    return f"{place} ({score}){' ' + url if url else ''}"
+    return f"{place} ({score})"

@@ -28,6 +28,11 @@ CHILD_SEPARATOR = "\n \n \n"
 
 BREADCRUMB = " › "
 _LONGEST_BREADCRUMB = 200
+_BELOW_BREADCRUMB = "\n\n"
+_LEAST_TEXT = 100
+
+SMALLEST_BOUND = _LONGEST_BREADCRUMB + len(_BELOW_BREADCRUMB) + _LEAST_TEXT
+"""The shortest bound, in characters, that leaves text its room below the longest breadcrumb."""
 
 Path = tuple[str, ...]
 
@@ -37,11 +42,17 @@ class Bounds:
     """Longest child and parent in characters, prefix lines included.
 
     Embedders cut silently at 512 tokens; a CJK character is about one token, hence its own bound.
+    Raises ValueError for bounds that cannot be kept: a child below `SMALLEST_BOUND`, a parent below a child.
     """
 
     child: int = 800
     child_cjk: int = 400
     parent: int = 3800
+
+    def __post_init__(self) -> None:
+        children = (self.child, self.child_cjk)
+        if not SMALLEST_BOUND <= min(children) <= max(children) <= self.parent:
+            raise ValueError(f"{self}: a child needs {SMALLEST_BOUND} characters, and a parent holds a child")
 
     def child_for(self, text: str) -> int:
         return self.child_cjk if is_mostly_cjk(text) else self.child
@@ -107,20 +118,20 @@ def split(page: Page, bounds: Bounds = Bounds()) -> Document:
         source=page.source,
         language=language(page.markdown),
         sections=sections,
-        properties=page.properties,
-        url=page.url,
     )
 
 
 def breadcrumb(path: Sequence[str]) -> str:
     """`Page › Section › Subsection` on one line, cut to a length that leaves room for the text."""
-    whole = BREADCRUMB.join(path)
-    if len(whole) <= _LONGEST_BREADCRUMB:
-        return whole
-    longest = _LONGEST_BREADCRUMB // len(path)
-    return BREADCRUMB.join(
-        part if len(part) <= longest else part[: longest - 1].rstrip() + "…" for part in path
-    )
+    return BREADCRUMB.join(_short(path))
+
+
+def _short(path: Sequence[str]) -> Sequence[str]:
+    """The names of the path, each cut to its share where together they are too long for a breadcrumb."""
+    if len(BREADCRUMB.join(path)) <= _LONGEST_BREADCRUMB:
+        return path
+    longest = (_LONGEST_BREADCRUMB + len(BREADCRUMB)) // len(path) - len(BREADCRUMB)
+    return [name if len(name) <= longest else name[: longest - 1].rstrip() + "…" for name in path]
 
 
 def section_text(section: Section) -> str:
@@ -221,18 +232,21 @@ def _parents(title: str, parts: Sequence[_Part], bounds: Bounds) -> Iterator[Sec
 
 
 def _children(title: str, part: _Part, bounds: Bounds) -> list[_Child]:
-    room = bounds.child_for("\n".join(part.lines)) - len(breadcrumb((title, *part.path))) - 2
+    room = bounds.child_for("\n".join(part.lines)) - _head(title, part.path)
     return [
         _Child(part.path, piece.text, tuple(dict.fromkeys(part.line_paths[piece.first : piece.last])))
         for piece in breaking.pieces(part.lines, room)
     ]
 
 
+def _head(title: str, path: Path) -> int:
+    """Characters above a child's text; a child that is not the first needs fewer."""
+    return len(breadcrumb((title, *path))) + len(_BELOW_BREADCRUMB)
+
+
 def _length(title: str, children: Sequence[_Child]) -> int:
-    return sum(
-        len(breadcrumb((title, *child.path))) + 2 + len(child.text) + len(CHILD_SEPARATOR)
-        for child in children
-    )
+    texts = sum(_head(title, child.path) + len(child.text) for child in children)
+    return texts + len(CHILD_SEPARATOR) * (len(children) - 1)
 
 
 def _section(title: str, children: Sequence[_Child]) -> Section:
@@ -240,7 +254,7 @@ def _section(title: str, children: Sequence[_Child]) -> Section:
     return Section(
         heading_path=_shared(paths),
         children=tuple(
-            Chunk(path, f"{breadcrumb(path) if index == 0 else path[-1]}\n\n{child.text}")
+            Chunk(path, (_short(path)[-1] if index else breadcrumb(path)) + _BELOW_BREADCRUMB + child.text)
             for index, (path, child) in enumerate(zip(paths, children, strict=True))
         ),
         contains=tuple(

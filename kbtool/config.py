@@ -13,13 +13,13 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from kbtool.chunk import Bounds
+from kbtool.chunk import SMALLEST_BOUND, Bounds
 from kbtool.dify.objects import DatasetProfile, RetrievalProfile
 from kbtool.errors import ConfigError
 from kbtool.handoff import Policy
@@ -42,9 +42,15 @@ class Corpus(_Table):
 class Chunking(_Table):
     """Longest chunks in characters (design decision 5). Dify's own bound is 4,000."""
 
-    child_max: int = Field(default=800, ge=100, le=3800)
-    child_max_cjk: int = Field(default=400, ge=100, le=3800)
+    child_max: int = Field(default=800, ge=SMALLEST_BOUND, le=3800)
+    child_max_cjk: int = Field(default=400, ge=SMALLEST_BOUND, le=3800)
     parent_max: int = Field(default=3800, ge=500, le=3900)
+
+    @model_validator(mode="after")
+    def _parents_hold_their_children(self) -> Self:
+        if self.parent_max < max(self.child_max, self.child_max_cjk):
+            raise ValueError("parent_max is smaller than child_max")
+        return self
 
 
 class Dify(_Table):
@@ -191,7 +197,13 @@ class Secrets:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Secrets:
-        return cls(environment.get("DIFY_DATASET_KEY", ""), environment.get("DIFY_APP_KEY", ""))
+        """Raises ConfigError for a key that no header can carry, without showing it."""
+        names = ("DIFY_DATASET_KEY", "DIFY_APP_KEY")
+        keys = [environment.get(name, "").strip() for name in names]
+        for name, key in zip(names, keys, strict=True):
+            if not (key.isascii() and (key.isprintable())):
+                raise ConfigError(f"{name} holds characters that no key has", hint="Copy it from Dify again.")
+        return cls(*keys)
 
     def require(self, settings: Settings, *, needs_datasets: bool = True, needs_app: bool = True) -> Secrets:
         """These, once it is sure that the server will not be asked without a key."""
@@ -211,7 +223,7 @@ class Secrets:
 def load(path: Path) -> Settings:
     """The settings in the file at `path`. Raises ConfigError with file and line."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError as error:
         raise ConfigError(f"{path}: there is no such file", hint="Write one with `kbtool init`.") from error
     except (OSError, UnicodeDecodeError) as error:

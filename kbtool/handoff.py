@@ -71,10 +71,18 @@ class Decision:
     detail: str = ""
 
 
+_SOMEONE = (
+    r"\b(?:human|person|agent|someone|somebody|representative|rep|operator|manager|staff|support|team)\b"
+)
+# Who only passes something on, or connects a thing, asks about the product: somebody must be spoken with, or
+# the customer be the one who is passed on.
 _PERSON = regex.compile(
-    r"\b(?:talk|speak|chat|connect|transfer|pass)\b[^.?!]{0,20}\b(?:human|person|agent|someone|representative|staff)\b"
-    r"|\b(?:human|real person|live agent|representative) please\b|^(?:human|agent|operator|real person)$"
-    r"|(?:转|找|要|接)(?:一下|个|下)?(?:人工|真人|客服人员)|人工客服|^人工$"
+    rf"\b(?:talk|speak|chat)(?:ing)?\b[^.?!]{{0,12}}\b(?:to|with)\b[^.?!]{{0,20}}{_SOMEONE}"
+    rf"|\b(?:connect|transfer|pass|put|hand|refer|forward|switch)\s+(?:me|us)\b[^.?!]{{0,20}}{_SOMEONE}"
+    r"|\bput (?:me|us) through\b|\b(?:get|give) (?:me|us) an? (?:real |live )?(?:human|person|agent)\b"
+    r"|\b(?:human|real person|live agent|representative)\W{1,2}please\b"
+    r"|^(?:human|agent|operator|real person)\W*$"
+    r"|(?:转|找|要|接)(?:一下|个|下)?(?:人工|真人|客服人员)|人工客服|^人工\W*$"
 )
 _CJK = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}]")
 _WORD = regex.compile(r"[\p{L}\p{N}]+")

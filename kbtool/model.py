@@ -14,9 +14,6 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from types import MappingProxyType
-
-NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 class Kind(StrEnum):
@@ -38,7 +35,8 @@ class Page:
     readable path that golden questions use, made of the titles of its ancestors and its own. `markdown`
     is the body without the title. `links` maps each relative link target that stands in the body to the
     title of the page it leads to, or to "" when the target is not in the export. `columns` are the
-    property names of the database that the page is a row of.
+    property names of the database that the page is a row of; `properties` are the row's own, which stay
+    on the page: they are not sent to the dataset yet.
     """
 
     key: str
@@ -50,7 +48,6 @@ class Page:
     properties: Mapping[str, str] = field(default_factory=dict)
     links: Mapping[str, str] = field(default_factory=dict)
     columns: frozenset[str] = frozenset()
-    url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +97,6 @@ class Document:
     source: str
     language: str
     sections: tuple[Section, ...]
-    properties: Mapping[str, str] = field(default_factory=dict)
-    url: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ _BETWEEN_CJK = regex.compile(
     r"(?<=[\p{Han}\p{Hiragana}\p{Katakana}\p{P}])\s+|\s+(?=[\p{Han}\p{Hiragana}\p{Katakana}])"
 )
 _NOT_WORD = regex.compile(r"[^\p{L}\p{N}]+")
+_STRAIGHT = str.maketrans("‘’‛ʼ´“”„‟", "'" * 5 + '"' * 4)
 
 
 def is_mostly_cjk(text: str) -> bool:
@@ -38,9 +39,17 @@ def language(text: str) -> str:
     return "ja" if kana * 5 > han else "zh"
 
 
+def straight_quotes(text: str) -> str:
+    """Apostrophes and quotation marks as a keyboard has them: people type `don't`, models write `don’t`."""
+    return text.translate(_STRAIGHT)
+
+
 def fold(text: str) -> str:
-    """The text without what does not change its meaning: width, case, runs of white space (none in CJK)."""
-    folded = " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+    """The text without what does not change its meaning.
+
+    That is width, case, the shape of quotation marks, and runs of white space (none in CJK).
+    """
+    folded = " ".join(unicodedata.normalize("NFKC", straight_quotes(text)).casefold().split())
     return _BETWEEN_CJK.sub("", folded)
 
 

@@ -1,6 +1,7 @@
 """Greetings, thanks and goodbyes: what is said before any score counts, because no page answers it.
 
-A message counts only when nothing else is in it: "thanks, but where is my order?" is a question.
+A message counts only when nothing else is in it: "thanks, but where is my order?" is a question. So is
+anything with a question mark ("that works?"), but for a greeting ("anyone there?").
 """
 
 from __future__ import annotations
@@ -55,13 +56,18 @@ _LATEST_WINS = (Smalltalk.CLOSING, Smalltalk.THANKS, Smalltalk.GREETING)
 
 def smalltalk(text: str) -> Smalltalk | None:
     """What kind of small talk the message is, or None where it is anything more."""
-    rest = _NOISE.sub(" ", fold(text.replace("’", "'"))).strip()
-    kinds: set[Smalltalk | None] = set()
+    said = fold(text)
+    rest = _NOISE.sub(" ", said).strip()
+    kinds: set[Smalltalk] = set()
     while rest:
         match = _PHRASE.match(rest)
         after = rest[match.end() :][:1] if match else ""
         if not match or (after.isalnum() and not (_CJK.match(match[0]) or _CJK.match(after))):
             return None
-        kinds.add(_KIND[match[0]])
+        kind = _KIND[match[0]]
+        if kind:
+            kinds.add(kind)
         rest = rest[match.end() :].lstrip()
+    if "?" in said and kinds != {Smalltalk.GREETING}:
+        return None
     return next((kind for kind in _LATEST_WINS if kind in kinds), None)

@@ -7,10 +7,18 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from kbtool.chunk import BREADCRUMB, CHILD_SEPARATOR, Bounds, breadcrumb, section_text, split
+from kbtool.chunk import (
+    BREADCRUMB,
+    CHILD_SEPARATOR,
+    SMALLEST_BOUND,
+    Bounds,
+    breadcrumb,
+    section_text,
+    split,
+)
 from kbtool.clean import clean
 from kbtool.exports import read
 from kbtool.model import Document, Kind, Page
@@ -66,7 +74,14 @@ def test_the_checklist(case: Path) -> None:  # noqa: C901 one loop a kind of exp
         assert all(len(text) <= bound_of(text) for _, text in chunks)
 
 
-headings = st.builds("{} {}".format, st.sampled_from(["#", "##", "###", "####"]), st.sampled_from("ABCD"))
+def letters(text: str) -> list[str]:
+    return re.findall(r"\w", text)
+
+
+names = st.one_of(
+    st.sampled_from("ABCD"), st.sampled_from(["long name ", "长标题"]).map(lambda name: name * 60)
+)
+headings = st.builds("{} {}".format, st.sampled_from(["#", "##", "###", "####"]), names)
 words = st.text(alphabet="abc de。退款，. \n", min_size=1, max_size=300)
 long_words = st.builds(
     lambda word, times: word * times, st.sampled_from(["x", "word ", "退款。"]), st.integers(1, 1500)
@@ -76,42 +91,79 @@ table = st.integers(1, 60).map(
     lambda n: "| K | V |\n| --- | --- |\n" + "\n".join(f"| r{i} | some value {i} |" for i in range(n))
 )
 lists = st.integers(1, 40).map(lambda n: "\n".join(f"- item {i} with a few words" for i in range(n)))
-pages = st.lists(st.one_of(headings, words, long_words, code, table, lists), max_size=12).map("\n\n".join)
+blocks = st.lists(st.one_of(headings, words, long_words, code, table, lists), max_size=12).map("\n\n".join)
+pages = st.one_of(blocks, st.text(max_size=400), st.text(alphabet="#-=>|`~*1. \t\r\nab退", max_size=400))
+bounds = st.builds(
+    Bounds,
+    child=st.integers(SMALLEST_BOUND, 900),
+    child_cjk=st.integers(SMALLEST_BOUND, 500),
+    parent=st.integers(900, 3800),
+)
 
 
-@given(pages)
-def test_no_chunk_is_over_its_bound(markdown: str) -> None:
-    document = split(page(markdown))
-    for section in document.sections:
-        assert len(section_text(section)) <= BOUNDS.parent
+@settings(deadline=None)
+@given(pages, bounds, names)
+def test_no_chunk_is_over_its_bound(markdown: str, bounds: Bounds, title: str) -> None:
+    for section in split(page(markdown, title), bounds).sections:
+        assert len(section_text(section)) <= bounds.parent
         for chunk in section.children:
             # The bound is chosen by the script of the whole subsection.
-            assert len(chunk.text) <= BOUNDS.child
+            assert len(chunk.text) <= max(bounds.child, bounds.child_cjk)
 
 
-@given(pages)
-def test_every_word_of_the_page_is_in_a_chunk_in_order(markdown: str) -> None:
-    chunked = iter(
-        re.findall(r"\w", "".join(section_text(section) for section in split(page(markdown)).sections))
-    )
-    assert all(letter in chunked for letter in re.findall(r"\w", markdown))
+@settings(deadline=None)
+@given(pages, bounds)
+@example("| " + "wide " * 200 + "| V |\n| --- | --- |\n" + "| some words | v |\n" * 50, Bounds())
+@example("```" + "x" * 850 + "\nthe code\n" + "a line\n" * 40 + "```", Bounds())
+def test_every_word_of_the_page_is_in_a_chunk_in_order(markdown: str, bounds: Bounds) -> None:
+    document = split(page(markdown), bounds)
+    chunked = iter(letters("".join(section_text(section) for section in document.sections)))
+    assert all(letter in chunked for letter in letters(markdown))
 
 
-@given(pages)
-def test_a_section_starts_with_its_breadcrumb_and_each_child_with_its_own_name(markdown: str) -> None:
-    for section in split(page(markdown)).sections:
+@settings(deadline=None)
+@given(pages, names)
+def test_a_section_starts_with_its_breadcrumb_and_each_child_with_its_own_name(
+    markdown: str, title: str
+) -> None:
+    for section in split(page(markdown, title)).sections:
         first, *others = section.children
         assert first.text.startswith(breadcrumb(first.heading_path) + "\n\n")
         for chunk in others:
-            assert chunk.text.startswith(chunk.heading_path[-1] + "\n\n")
+            assert chunk.text.startswith(breadcrumb(chunk.heading_path).split(BREADCRUMB)[-1] + "\n\n")
         assert first.heading_path[: len(section.heading_path)] == section.heading_path
         assert all(chunk.heading_path in section.contains for chunk in section.children)
 
 
+@settings(deadline=None)
 @given(pages)
 def test_the_separator_stands_only_between_children(markdown: str) -> None:
     for section in split(page(markdown)).sections:
         assert section_text(section).split(CHILD_SEPARATOR) == [chunk.text for chunk in section.children]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"child": SMALLEST_BOUND - 1}, {"child_cjk": 0}, {"child": -5}, {"parent": 799}],
+    ids=str,
+)
+def test_bounds_that_leave_no_room_for_text_are_refused(wrong: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match=str(SMALLEST_BOUND)):
+        Bounds(**wrong)
+
+
+@given(st.lists(st.text(alphabet="ab 长", min_size=1, max_size=300), min_size=1, max_size=7))
+def test_a_breadcrumb_leaves_the_text_its_room(path: list[str]) -> None:
+    assert len(breadcrumb(path)) <= 200
+
+
+def test_a_name_too_long_for_the_breadcrumb_is_cut_above_every_child() -> None:
+    name = "a name that goes on " * 40
+    document = split(page(f"## {name}\n\n" + "Some words of this part. " * 100))
+    chunks = children(document)
+    assert len(chunks) > 2
+    assert all(len(text) <= BOUNDS.child and "…\n\n" in text for _, text in chunks)
+    assert all(path[-1] == name.strip() for path, _ in chunks)
 
 
 def test_sections_are_the_two_shallowest_levels_below_the_title() -> None:

@@ -71,6 +71,6 @@ def test_a_word_that_only_moved_is_not_reported():
     assert clean(page_of(table, Kind.LARK_MARKDOWN)).removals == ()
 
 
-def test_setext_headings_of_hand_written_pages_stay():
-    text = "Returns\n---\n\nWithin 30 days."
+def test_setext_headings_and_dividers_of_hand_written_pages_stay():
+    text = "Returns\n---\n\nWithin 30 days.\n\n***\n\nLast"
     assert clean(page_of(text, Kind.MARKDOWN)).page.markdown == text

@@ -141,7 +141,7 @@ def words(markdown: str) -> Counter[str]:
     """What a reader sees: no tags, no link targets, no invisible characters."""
     seen = re.sub("[\u200b\u2060\ufeff\u00ad]", "", markdown)
     seen = re.sub(r"(?<=\])\(\S*?\)(?=\W|$)", " ", seen)
-    seen = re.sub(r"</?[a-z][^<>]*>", " ", seen)
+    seen = re.sub(r"</?[a-z][^<>\n]*>", " ", seen)
     return Counter(re.findall(r"\w+", seen))
 
 
@@ -172,7 +172,10 @@ def test_every_word_of_a_notion_page_is_in_the_page_or_on_record(markdown):
 def test_every_word_of_a_lark_page_is_in_the_page_or_on_record(markdown):
     text = re.sub(r"\{color=\"blue\"\}|\[https://\S+\]\(\S+\)", "", markdown)
     before, after = accounted(page_of(text, Kind.LARK_MARKDOWN))
-    assert before == after
+    members = text.count("<mention-user")
+    # The only words that cleaning adds: one stand-in for each member whose name is not in the export.
+    stand_in = before + Counter({"同事": members}), before + Counter({"a": members, "colleague": members})
+    assert after in stand_in
 
 
 @QUICK

@@ -278,3 +278,22 @@ def test_every_command_has_help() -> None:
     assert shown.returncode == 0
     for command in ("demo", "init", "clean", "chunk", "ingest", "golden", "eval", "tune", "embedded"):
         assert re.search(rf"^ *{command} +\S", shown.stdout, re.MULTILINE), command
+
+
+def test_what_cannot_be_written_is_named(shop: Path) -> None:
+    (shop / "reports").write_text("in the way", encoding="utf-8")
+    kbtool("ingest", "--yes", cwd=shop)
+    done = kbtool("eval", "weekly", cwd=shop)
+    say_no_traceback(done)
+    assert (done.returncode, "reports" in done.stderr) == (1, True)
+
+
+def test_a_key_with_odd_characters_is_refused_and_not_shown(shop: Path) -> None:
+    done = kbtool("ingest", "--plan", cwd=shop, DIFY_DATASET_KEY="dataset-s3cret…")
+    say_no_traceback(done)
+    assert (done.returncode, "DIFY_DATASET_KEY" in done.stderr, "s3cret" in done.stderr) == (1, True, False)
+
+
+def test_a_pipe_among_the_sources_hangs_nothing(shop: Path) -> None:
+    os.mkfifo(shop / "exports" / "pipe.md")
+    assert kbtool("chunk", cwd=shop).returncode == 0

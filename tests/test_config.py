@@ -55,6 +55,8 @@ def test_an_unknown_table_lists_what_is_known(tmp_path: Path) -> None:
     [
         ("[handoff]\nthreshold = 1.5\n", ":2: [handoff] threshold"),
         ("[chunk]\nchild_max = 9000\n", ":2: [chunk] child_max"),
+        ("[chunk]\nchild_max = 120\n", ":2: [chunk] child_max"),
+        ("[chunk]\nparent_max = 600\n", "parent_max is smaller than child_max"),
         ('[retrieval]\ntop_k = "five"\n', ":2: [retrieval] top_k"),
         ("[handoff\n", "not valid TOML"),
         ("root = '/'\n", "unknown table [root]"),

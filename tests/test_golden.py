@@ -154,3 +154,23 @@ def test_a_changed_question_is_another_question(tmp_path: Path) -> None:
     assert before.hash != after.hash
     same = load(write(tmp_path, GOOD.replace("tags: [returns]", "tags: [money]")), ("*.yaml",))
     assert before.hash == same.hash
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "- id: a\x01\n",
+        '- id: "\\ud800"\n  question: b\n  answerable: false\n',
+        "- " * 3000 + "a\n",
+        "- id: &a [*a]\n",
+    ],
+    ids=["control character", "half a character", "nested", "inside itself"],
+)
+def test_no_file_is_so_odd_that_it_has_no_sentence(tmp_path: Path, text: str) -> None:
+    assert complaint(write(tmp_path, text)).startswith("golden.yaml:1: ")
+
+
+def test_a_folder_may_be_named_like_a_pattern(tmp_path: Path) -> None:
+    folder = tmp_path / "kb [old]"
+    folder.mkdir()
+    assert len(load(write(folder, GOOD), ("*.yaml",)).questions) == 3

@@ -280,3 +280,13 @@ def test_another_model_is_a_named_conflict_not_a_surprise(server: Callable[..., 
     made = run(work())
     with pytest.raises(UnsafePlan, match="embedding model is words-and-bigrams"):
         made.require_safe(force=True)
+
+
+def test_a_page_that_begins_with_a_full_stop_arrives(server: Callable[..., Server]) -> None:
+    words = "Some words of this part. " * 40
+    odd = document(
+        ".NET kit", f"## .env\n\n{words}\n\n### .htaccess\n\n{words}\n\n=====KBTOOL=====\n\nx\ufffey\n", "k9"
+    )
+    corpus = (render(odd),)
+    run(sync_once(server(), corpus))
+    assert run(sync_once(server(), corpus)).is_empty

@@ -13,6 +13,7 @@ from kbtool.cli.evaluate import write_report
 from kbtool.config import Settings, load
 from kbtool.corpus import load as load_corpus
 from kbtool.errors import ExportError, RunInvalid
+from kbtool.evaluate.golden import GoldenSet
 from kbtool.evaluate.history import before, find_run, last_week
 from kbtool.evaluate.metrics import Rate
 from kbtool.evaluate.project import Ask, Project
@@ -218,3 +219,20 @@ def test_a_run_is_found_by_the_beginning_of_its_id(
     assert second.fingerprint == first.spec.fingerprint
     with pytest.raises(ExportError, match="no run"):
         find_run(settings, "2020")
+
+
+def test_a_server_that_died_is_not_asked_for_hours(
+    project: Callable[[], Project], server: Callable[..., Server]
+) -> None:
+    wait(ingest(server(), project()))
+    dying = server(dies_after=12)
+    with pytest.raises(RunInvalid, match=r"in a row could not be asked: .*cannot be reached") as caught:
+        wait(evaluate(dying, replace(project(), questions=many(project(), 60))))
+    run_id = caught.value.hint.rsplit(" ", 1)[-1]
+    resumed = wait(evaluate(server(), replace(project(), questions=many(project(), 60)), Ask(resume=run_id)))
+    assert len(resumed.results) == 60
+
+
+def many(project: Project, count: int) -> GoldenSet:
+    questions = project.questions.questions
+    return GoldenSet(tuple(replace(questions[i % 10], id=f"q{i}") for i in range(count)))

@@ -14,11 +14,10 @@ _ASIDE_CLOSE = re.compile(r"^(?P<rest>.*?)[ \t]*</aside>[ \t]*$")
 _ICON_TAG = re.compile(r"^<img\b[^<>]*>[ \t]*")
 _EMPTY_ITEM = re.compile(r"^(?P<indent>[ \t>]*)(?:[-*+]|\d{1,9}[.)])(?:[ \t]+\[[ xX]?\])?[ \t]*$")
 _TODO = re.compile(r"(?m)^([ \t>]*[-*+] \[[ xX]\])[ \t]{2,}(?=\S)")
-_DIVIDER = re.compile(r"^[ \t>]*-{3,}[ \t]*$")
+_DIVIDER = re.compile(r"(?m)^([ \t>]*)(?:(?:-[ \t]*){3,}|(?:\*[ \t]*){3,}|(?:_[ \t]*){3,})$")
 _GAP = re.compile(
     r"(?<=[^\s>|*+.)\]-])[ \t]{2,}(?=\S)"
 )  # not behind a list or quote mark: there it is indent
-_STRUCTURE = re.compile(r"^[ \t>]*(?:$|#{1,6}(?:[ \t]|$)|\||-{3,}[ \t]*$|\*{3,}[ \t]*$)")
 
 
 def quote_callouts(page: Page) -> Page:
@@ -98,18 +97,9 @@ def tidy_todos(page: Page) -> Page:
     return replace(page, markdown=outside_code(page.markdown, lambda text: _TODO.sub(r"\1 ", text)))
 
 
-def free_dividers(page: Page) -> Page:
-    """A divider right under a line of text would turn that line into a heading."""
-    return replace(page, markdown=outside_code(page.markdown, _with_free_dividers))
-
-
-def _with_free_dividers(text: str) -> str:
-    out: list[str] = []
-    for line in text.split("\n"):
-        if _DIVIDER.match(line) and out and not _STRUCTURE.match(out[-1]):
-            out.append("")
-        out.append(line)
-    return "\n".join(out)
+def drop_dividers(page: Page) -> Page:
+    """A divider says nothing, stands as a lone `---` at a chunk's end, and makes the line above a heading."""
+    return replace(page, markdown=outside_code(page.markdown, lambda text: _DIVIDER.sub(r"\1", text)))
 
 
 def tidy_lines(page: Page) -> Page:

@@ -26,7 +26,7 @@ _MOST_PAIRS = 50_000
 
 @dataclass(frozen=True, slots=True)
 class Removal:
-    """A line or phrase that a rule took out; "metadata" when it lives on in `Page.properties`."""
+    """A line or phrase that a rule took out; "metadata" when it is kept in `Page.properties`."""
 
     rule: str
     text: str

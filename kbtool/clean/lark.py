@@ -18,6 +18,7 @@ from kbtool.clean.code import outside_code
 from kbtool.clean.emoji import without_leading
 from kbtool.clean.targets import LINK
 from kbtool.model import Page
+from kbtool.script import is_mostly_cjk
 
 _QUOTES = re.compile(
     r"<(callout|quote-container)\b[^<>]*>((?:(?!<(?:callout|quote-container)\b).)*?)</\1>[ \t]*",
@@ -32,7 +33,10 @@ _LOWER_HEADING = re.compile(r"(?m)^([ \t]*)<h([7-9])\b[^<>]*>(.*?)</h\2>[ \t]*$"
 _LOWER_MARKS = re.compile(r"(?m)^([ \t]*)#{7,9}[ \t]+(\S.*?)[ \t]*$")
 _INLINE = re.compile(r"</?(?:text|u|font|span|ins|sup|sub|mention-doc|cite)\b(?:[ \t][^<>]*)?>")
 _EQUATION = re.compile(r"<equation\b[^<>]*>([^<>]*)</equation>")
-_USER = re.compile(r"<mention-user\b[^<>]*?(?:/>|>([^<>]*)</mention-user>)")
+_NAMED_MEMBER = re.compile(r"<mention-user\b[^<>]*(?<!/)>[ \t]*([^<>\s][^<>]*)</mention-user>")
+_MEMBER = r"<mention-user\b[^<>]*(?:/>|>[ \t]*</mention-user>)"
+_MEMBERS = re.compile(rf"{_MEMBER}(?:[ \t]*{_MEMBER})*")
+_NOT_TEXT = re.compile(r"<[^<>]*>|\]\([^()\s]*\)")
 _NAMES = (
     "file|whiteboard|sheet|bitable|base|board|iframe|add-ons|task|chat-card|isv|mindnote|diagram|poll|okr"
 )
@@ -78,14 +82,25 @@ def strip_attributes(line: str) -> str:
 
 
 def lark_inline(page: Page) -> Page:
-    """Colour, underline and mention tags keep their text; a mentioned user is an id without a name."""
+    """Colour, underline and mention tags keep their text."""
     return _rewrite(page, _inline)
 
 
 def _inline(text: str) -> str:
     text = _EQUATION.sub(lambda found: f"${found[1].strip()}$", text)
-    text = _USER.sub(lambda found: (found[1] or "").strip(), text)
     return _INLINE.sub("", text)
+
+
+def name_members(page: Page) -> Page:
+    """A mentioned member is an id without a name: "a colleague", or the sentence would lack somebody."""
+    somebody = "同事" if is_mostly_cjk(_NOT_TEXT.sub("", page.markdown)) else "a colleague"
+
+    def named(found: re.Match[str]) -> str:
+        start, end = found.span()
+        before, after = found.string[max(start - 1, 0) : start], found.string[end : end + 1]
+        return f"{' ' * before.isalnum()}{somebody}{' ' * after.isalnum()}"
+
+    return _rewrite(page, lambda text: _MEMBERS.sub(named, _NAMED_MEMBER.sub(r"\1", text)))
 
 
 def lark_addresses(page: Page) -> Page:

@@ -55,7 +55,10 @@ def titles_only(value: str) -> str:
 
 
 def split_properties(page: Page) -> Page:
-    """A database row's properties are metadata: as text they would answer no question."""
+    """A database row's properties go from its text, where they would answer no question, to the page.
+
+    They stay in `Page.properties`, and are not sent to the dataset yet.
+    """
     if page.properties:
         return page
     found, body = split(page.markdown, page.columns)

@@ -43,11 +43,12 @@ RULES: tuple[tuple[Rule, frozenset[Kind]], ...] = (
     (links.unlink_pages, ALL),
     (links.collapse_bookmarks, ALL),
     (links.plain_dates, NOTION),
+    (lark.name_members, LARK),  # when what is left is text, whose script says which word
     (text.drop_title_emoji, ALL),
     (text.plain_headings, ALL),
     (text.mend_bold, ALL),
     (blocks.tidy_todos, ALL),
     (blocks.drop_empty_items, EXPORTED),
-    (blocks.free_dividers, EXPORTED),
+    (blocks.drop_dividers, EXPORTED),
     (blocks.tidy_lines, ALL),
 )

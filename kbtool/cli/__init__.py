@@ -45,6 +45,10 @@ def main() -> None:
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(1)
-    except KeyboardInterrupt:
-        sys.stderr.write("\nstopped; the same command goes on from here\n")
-        sys.exit(130)
+    except OSError as error:
+        if error.filename is None:
+            raise
+        sys.stderr.write(
+            f"error: {error.filename}: {error.strerror}\n  Check the path and its permissions.\n"
+        )
+        sys.exit(1)

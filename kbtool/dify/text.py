@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import re
 
-_SPELLED_OTHERWISE = {"ï": "i\u0308", "Ï": "I\u0308", "¾": "3/4"}
-_DROPPED = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\xef\xbf\xbe]")
+_SPELLED_OTHERWISE = {"ï": "i\u0308", "Ï": "I\u0308", "¾": "3/4", "=====KBTOOL=====": "==== KBTOOL ===="}
+_DROPPED = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\xef\xbf\xbe\ufffe]")
 
 
 def sendable(text: str) -> str:
-    """The same text in characters that survive: `ï` decomposed, `¾` written out."""
+    """The same text in what survives: `ï` decomposed, `¾` written out, our own separator broken."""
     for lost, kept in _SPELLED_OTHERWISE.items():
         text = text.replace(lost, kept)
     return text
@@ -23,3 +23,9 @@ def sendable(text: str) -> str:
 def stored(text: str) -> str:
     """What Dify will have stored for a text that was sent: `¿` and control characters gone, `<|` as `<`."""
     return _DROPPED.sub("", text.replace("<|", "<").replace("|>", ">"))
+
+
+def stored_chunk(text: str) -> str:
+    """What Dify will have stored as one chunk: a full stop at its beginning is lost too (recording 199)."""
+    kept = stored(text)
+    return kept[1:].strip() if kept.startswith((".", "。")) else kept

@@ -35,6 +35,9 @@ def require_complete(rule: ProcessRule) -> None:
         raise answers.invalid("Process rule segmentation is required")
     if not rule.rules.segmentation.separator:
         raise answers.invalid("Process rule segmentation separator is required")
+    if rule.rules.subchunk_segmentation is not None and not rule.rules.subchunk_segmentation.separator:
+        # Not recorded; an empty separator can cut nothing, and must not reach the worker.
+        raise answers.invalid("Process rule subchunk segmentation separator is required")
 
 
 def store(call: Call, dataset_id: str, rule: ProcessRule | None) -> str:

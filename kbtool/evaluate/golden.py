@@ -31,6 +31,7 @@ _KEYS = {
     "id", "question", "lang", "tags", "critical", "answerable", "kind", "history", "relevant", "answer",
     "inbox",
 }  # fmt: skip
+DEEPEST = 8
 _RELEVANT_KEYS = {"doc", "section", "evidence"}
 _ANSWER_KEYS = {"must_contain", "must_not_contain", "cite"}
 
@@ -60,7 +61,7 @@ class Stale:
 
 def load(root: Path, patterns: Sequence[str]) -> GoldenSet:
     """The questions in all files that match. Raises GoldenError with file and line, ConfigError."""
-    paths = sorted({Path(found) for pattern in patterns for found in glob.glob(str(root / pattern))})  # noqa: PTH207 patterns may be absolute
+    paths = sorted({root / found for pattern in patterns for found in glob.glob(pattern, root_dir=root)})  # noqa: PTH207 patterns may be absolute
     if not paths:
         raise ConfigError(
             f"No golden file matches {', '.join(patterns)} in {root}",
@@ -178,11 +179,11 @@ def _read(path: Path, shown: str) -> Iterator[Golden]:
     except MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         problem = " ".join(str(error.problem).split())
-        raise GoldenError(
-            f"{shown}:{line}: not valid YAML: {problem}", hint="Tabs cannot indent YAML."
-        ) from error
-    except (OSError, UnicodeDecodeError, YAMLError) as error:
-        raise GoldenError(f"{shown}:1: cannot be read ({error})") from error
+        hint = "Tabs cannot indent YAML." if "\\t" in problem else ""
+        raise GoldenError(f"{shown}:{line}: not valid YAML: {problem}", hint=hint) from error
+    except (OSError, ValueError, YAMLError, RecursionError) as error:
+        why = " ".join(str(error).split())[:160] or type(error).__name__
+        raise GoldenError(f"{shown}:1: cannot be read: {why}") from error
     if root is None:
         return
     if not isinstance(root, SequenceNode):
@@ -193,19 +194,30 @@ def _read(path: Path, shown: str) -> Iterator[Golden]:
         yield _Entry(shown, node.start_mark.line + 1, _value(node, shown)).golden()
 
 
-def _value(node: Node, shown: str) -> Any:
+def _value(node: Node, shown: str, depth: int = 0) -> Any:
     """The node as text, list or table. Text stays as it is written: `1.10` is not 1.1, and `0800` not 800."""
+    if depth > DEEPEST:  # also an alias that stands inside its own anchor
+        line = node.start_mark.line + 1
+        raise GoldenError(
+            f"{shown}:{line}: nested deeper than a question", hint="See README, “Golden questions”."
+        )
     if isinstance(node, SequenceNode):
-        return [_value(item, shown) for item in node.value]
+        return [_value(item, shown, depth + 1) for item in node.value]
     if isinstance(node, MappingNode):
         table: dict[str, Any] = {}
         for key, value in node.value:
             if key.value in table:
                 line = key.start_mark.line + 1
                 raise GoldenError(f"{shown}:{line}: the key `{key.value}` stands twice", hint="Keep one.")
-            table[str(key.value)] = _value(value, shown)
+            table[str(key.value)] = _value(value, shown, depth + 1)
         return table
-    return None if str(node.tag).endswith(":null") else str(node.value)
+    text = str(node.value)
+    if any("\ud800" <= sign <= "\udfff" for sign in text):
+        line = node.start_mark.line + 1
+        raise GoldenError(
+            f"{shown}:{line}: half a character (a lone surrogate)", hint="Write it out in UTF-8."
+        )
+    return None if str(node.tag).endswith(":null") else text
 
 
 class _Entry:

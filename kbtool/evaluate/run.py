@@ -17,7 +17,7 @@ from typing import Any
 from kbtool.chunk import BREADCRUMB
 from kbtool.dify.client import DifyClient
 from kbtool.dify.objects import RetrievalProfile
-from kbtool.errors import ExportError, ServiceError
+from kbtool.errors import ExportError, RunInvalid, ServiceError
 from kbtool.evaluate.record import Found, Golden, QuestionKind, Reply, RunSpec
 from kbtool.model import Document, Hit, Question
 from kbtool.sync.apply import Progress, quiet
@@ -64,7 +64,10 @@ class Resolver:
 
 @dataclass(frozen=True, slots=True)
 class Asker:
-    """Asks one dataset, and the app in front of it where `asks_app`."""
+    """Asks one dataset, and the app in front of it where `asks_app`.
+
+    After `patience` failures in a row it stops: a server that died is not asked for hours.
+    """
 
     client: DifyClient
     dataset_id: str
@@ -74,6 +77,7 @@ class Asker:
     asks_retrieval: bool = True
     concurrency: int = 4
     depth: int = field(default=DEEPEST)
+    patience: int = 10
 
     async def ask(
         self, questions: Sequence[Golden], results: Path, *, progress: Progress = quiet
@@ -88,14 +92,19 @@ class Asker:
             and kept[golden.id].content_hash == golden.content_hash
         }
         missing = [golden for golden in questions if golden.id not in replies]
+        failed_in_a_row = 0
         gate = asyncio.Semaphore(self.concurrency)
         results.parent.mkdir(parents=True, exist_ok=True)
         _drop_half_line(results)
         with results.open("a", encoding="utf-8") as file:
 
             async def one(golden: Golden) -> None:
+                nonlocal failed_in_a_row
                 async with gate:
+                    if failed_in_a_row >= self.patience:
+                        return
                     reply = await self._reply(golden)
+                failed_in_a_row = failed_in_a_row + 1 if reply.error else 0
                 replies[golden.id] = reply
                 file.write(json.dumps(asdict(reply), ensure_ascii=False) + "\n")
                 file.flush()
@@ -104,6 +113,11 @@ class Asker:
             async with asyncio.TaskGroup() as group:
                 for golden in missing:
                     group.create_task(one(golden))
+        if failed_in_a_row >= self.patience:
+            raise RunInvalid(
+                f"{failed_in_a_row} questions in a row could not be asked: {reply_errors(replies)[-1]}",
+                hint=f"When the server is back: kbtool eval run --resume {results.parent.name}",
+            )
         return replies
 
     async def _reply(self, golden: Golden) -> Reply:
@@ -150,6 +164,10 @@ def read_replies(path: Path) -> dict[str, Reply]:
     return replies
 
 
+def reply_errors(replies: Mapping[str, Reply]) -> list[str]:
+    return [reply.error for reply in replies.values() if reply.error]
+
+
 def _drop_half_line(path: Path) -> None:
     """Cut off what a killed run wrote of its last line, so that the next one begins on a line of its own."""
     if path.exists():
@@ -163,7 +181,9 @@ def _drop_half_line(path: Path) -> None:
 def write_spec(spec: RunSpec, path: Path) -> None:
     content = json.dumps(asdict(spec) | {"fingerprint": spec.fingerprint}, ensure_ascii=False, indent=1)
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(content + "\n", encoding="utf-8")
+    half = path.with_suffix(".part")
+    half.write_text(content + "\n", encoding="utf-8")
+    half.replace(path)
 
 
 def read_spec(path: Path) -> RunSpec:

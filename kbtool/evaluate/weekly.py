@@ -146,7 +146,9 @@ async def pin_run(project: Project, client: DifyClient, run_id: str, why: str) -
     )
     path = project.baseline_path
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(baseline.to_json(), encoding="utf-8")
+    half = path.with_suffix(".part")
+    half.write_text(baseline.to_json(), encoding="utf-8")
+    half.replace(path)
     return path
 
 

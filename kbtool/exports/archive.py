@@ -75,7 +75,8 @@ def files(source: Path) -> Iterator[File | Skipped]:
 
 
 def _folder(root: Path) -> Iterator[File | Skipped]:
-    for folder, below, names in os.walk(root):
+    unseen: list[OSError] = []
+    for folder, below, names in os.walk(root, onerror=unseen.append):
         below[:] = sorted(name for name in below if not name.startswith(".") and name != "__MACOSX")
         for name in sorted(names):
             path = Path(folder, name)
@@ -85,6 +86,8 @@ def _folder(root: Path) -> Iterator[File | Skipped]:
                 continue
             if path.is_symlink():
                 yield Skipped(shown, "symbolic link")
+            elif not path.is_file():
+                yield Skipped(shown, "not a regular file")
             elif path.suffix.lower() == ".zip" and Path(folder) == root:
                 yield from Zip(path).files()  # deeper ones are attachments of a page
             else:
@@ -93,6 +96,9 @@ def _folder(root: Path) -> Iterator[File | Skipped]:
                     yield Skipped(shown, f"larger than {ENTRY_BYTES // 2**20} MB", is_error=True)
                 else:
                     yield File(str(root), inside, shown, shown, _read(path) if readable else None)
+    for error in unseen:
+        where = Path(error.filename).relative_to(root).as_posix()
+        yield Skipped(f"{root.name}/{where}", f"cannot be opened: {error.strerror}", is_error=True)
 
 
 def _read(path: Path) -> bytes:

@@ -142,7 +142,7 @@ class _Walk:
         cells = [self._cell(name) for name in names]
         for index, span in enumerate(_list(shape.get("merge_info"))[: len(cells)]):
             rows, columns = (_count(_mapping(span).get(name)) for name in ("row_span", "col_span"))
-            for below in range(rows):
+            for below in range(min(rows, len(cells) // width + 1)):
                 for right in range(min(columns, width - index % width)):
                     if index + below * width + right < len(cells):
                         cells[index + below * width + right] = cells[index]

@@ -24,7 +24,7 @@ def text_of(elements: Sequence[Any]) -> str:
 def _run(element: dict[str, Any]) -> tuple[str, tuple[str, ...], str]:
     """Text, style names and link address of one element.
 
-    A mentioned document is its title; a mentioned person is an id without a name, and says nothing.
+    A mentioned document is its title; a mentioned person is an id without a name: cleaning puts a word.
     """
     for name in ("text_run", "mention_doc", "equation"):
         part = element.get(name)
@@ -40,7 +40,7 @@ def _run(element: dict[str, Any]) -> tuple[str, tuple[str, ...], str]:
         target = style.get("link")
         url = unquote(str(target.get("url") or "")) if isinstance(target, dict) else ""
         return content, tuple(key for key in ("inline_code", *dict(_MARKS)) if style.get(key) is True), url
-    return "", (), ""
+    return ("<mention-user/>" if "mention_user" in element else ""), (), ""
 
 
 def _styled(text: str, style: tuple[str, ...], url: str) -> str:

@@ -85,8 +85,8 @@ def _parse(file: File, paths: frozenset[tuple[str, str]]) -> Draft | Skipped:
         return _parse_text(file, decode(file.data), paths)
     except UnicodeDecodeError:
         return Skipped(file.source, "not text in UTF-8, UTF-16 or GB18030", is_error=True)
-    except json.JSONDecodeError as error:
-        return Skipped(file.source, f"not JSON: {error}", is_error=True)
+    except ValueError as error:  # JSON that is none, or that holds a number of thousands of digits
+        return Skipped(file.source, f"not JSON: {str(error)[:120]}", is_error=True)
     except RecursionError:
         return Skipped(file.source, "not JSON: nested deeper than any document", is_error=True)
     except ExportError as error:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from kbtool.chunk import CHILD_SEPARATOR, section_text
 from kbtool.dify.objects import LONGEST_NAME, StoredChunk
-from kbtool.dify.text import sendable, stored
+from kbtool.dify.text import sendable, stored, stored_chunk
 from kbtool.dify.wire import PARENT_SEPARATOR
 from kbtool.model import Document
 
@@ -62,10 +62,7 @@ def render(document: Document) -> Rendered:
         title=document.title,
         name=name,
         text=PARENT_SEPARATOR.join(sections),
-        chunks=tuple(
-            StoredChunk(stored(text), tuple(stored(child) for child in text.split(CHILD_SEPARATOR)))
-            for text in sections
-        ),
+        chunks=tuple(_as_stored(text) for text in sections),
         hash=digest,
         metadata={
             KEY: document.key,
@@ -75,6 +72,12 @@ def render(document: Document) -> Rendered:
             LANGUAGE: document.language,
         },
     )
+
+
+def _as_stored(section: str) -> StoredChunk:
+    """The section as it must be read back: Dify cuts the children from what it kept of the parent."""
+    text = stored_chunk(section)
+    return StoredChunk(text, tuple(stored_chunk(child) for child in text.split(CHILD_SEPARATOR)))
 
 
 def document_name(document: Document) -> str:
