@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from kbtool.sync.apply import Progress
 
 _WORDS = {
+    "wait": "Waiting",
     "send": "Sending",
     "index": "Indexing",
     "verify": "Reading back",
