@@ -4,13 +4,12 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
-# Byte code is made for what is imported, not for the 4,000 modules of scipy and pandas that nobody asks for:
-# that is 80 MB less.
+# Byte code is made for what is imported, not for every module of scipy and pandas (benchmarks/size.py).
 PIP_FLAGS := --quiet --disable-pip-version-check --no-compile
 INSTALLED := .venv/.installed
 INSTALLED_DEV := .venv/.installed-dev
 
-.PHONY: demo test check format lint types bench clean
+.PHONY: demo test check format bench clean
 
 demo: $(INSTALLED)
 	@$(BIN)/kbtool demo

@@ -141,5 +141,5 @@ def _parse(what: str, build: Callable[[], Value]) -> Value:
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ContractBroken(
             f"Chatwoot {what}: the answer does not have the expected form ({type(error).__name__}: {error})",
-            hint="Compare the server's version with those in docs/compatibility.md.",
+            hint="The bridge is written for Chatwoot 4.15 (docs/contracts.md).",
         ) from error

@@ -10,7 +10,7 @@ import asyncio
 import json
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -76,35 +76,36 @@ class Asker:
     asks_app: bool = True
     asks_retrieval: bool = True
     concurrency: int = 4
-    depth: int = field(default=DEEPEST)
+    depth: int = DEEPEST
     patience: int = 10
 
     async def ask(
         self, questions: Sequence[Golden], results: Path, *, progress: Progress = quiet
     ) -> dict[str, Reply]:
         """Replies by question id: those already in `results`, and the missing ones, asked now."""
+        kept = read_replies(results)
         replies = {
-            golden.id: kept[golden.id]
-            for kept in [read_replies(results)]
+            golden.id: reply
             for golden in questions
-            if golden.id in kept
-            and not kept[golden.id].error
-            and kept[golden.id].content_hash == golden.content_hash
+            if (reply := kept.get(golden.id))
+            and not reply.error
+            and reply.content_hash == golden.content_hash
         }
         missing = [golden for golden in questions if golden.id not in replies]
-        failed_in_a_row = 0
+        failed_in_a_row, last_error = 0, ""
         gate = asyncio.Semaphore(self.concurrency)
         results.parent.mkdir(parents=True, exist_ok=True)
         _drop_half_line(results)
         with results.open("a", encoding="utf-8") as file:
 
             async def one(golden: Golden) -> None:
-                nonlocal failed_in_a_row
+                nonlocal failed_in_a_row, last_error
                 async with gate:
                     if failed_in_a_row >= self.patience:
                         return
                     reply = await self._reply(golden)
                 failed_in_a_row = failed_in_a_row + 1 if reply.error else 0
+                last_error = reply.error or last_error
                 replies[golden.id] = reply
                 file.write(json.dumps(asdict(reply), ensure_ascii=False) + "\n")
                 file.flush()
@@ -115,7 +116,7 @@ class Asker:
                     group.create_task(one(golden))
         if failed_in_a_row >= self.patience:
             raise RunInvalid(
-                f"{failed_in_a_row} questions in a row could not be asked: {reply_errors(replies)[-1]}",
+                f"{failed_in_a_row} questions in a row could not be asked: {last_error}",
                 hint=f"When the server is back: kbtool eval run --resume {results.parent.name}",
             )
         return replies
@@ -162,10 +163,6 @@ def read_replies(path: Path) -> dict[str, Reply]:
             ) from error
         replies[reply.id] = reply
     return replies
-
-
-def reply_errors(replies: Mapping[str, Reply]) -> list[str]:
-    return [reply.error for reply in replies.values() if reply.error]
 
 
 def _drop_half_line(path: Path) -> None:
