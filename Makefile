@@ -14,14 +14,15 @@ INSTALLED_DEV := .venv/.installed-dev
 demo: $(INSTALLED)
 	@$(BIN)/kbtool demo
 
+# A file is the unit: its tests share servers and a browser.
 test: $(INSTALLED_DEV)
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto --dist loadfile
 
 check: $(INSTALLED_DEV)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto --dist loadfile
 
 format: $(INSTALLED_DEV)
 	$(BIN)/ruff format .

@@ -14,6 +14,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Literal
 
 
 class Kind(StrEnum):
@@ -28,6 +29,15 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Removal:
+    """A line or phrase that a rule took out; "metadata" when it is kept in `Page.properties`."""
+
+    rule: str
+    text: str
+    kind: Literal["removed", "metadata"] = "removed"
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
     """One page of an export as Markdown.
 
@@ -36,7 +46,7 @@ class Page:
     is the body without the title. `links` maps each relative link target that stands in the body to the
     title of the page it leads to, or to "" when the target is not in the export. `columns` are the
     property names of the database that the page is a row of; `properties` are the row's own, which stay
-    on the page: they are not sent to the dataset yet.
+    on the page: they are not sent to the dataset yet. `removals` are what the reader of its form left out.
     """
 
     key: str
@@ -48,6 +58,7 @@ class Page:
     properties: Mapping[str, str] = field(default_factory=dict)
     links: Mapping[str, str] = field(default_factory=dict)
     columns: frozenset[str] = frozenset()
+    removals: tuple[Removal, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Literal
 
-from kbtool.model import Page
+from kbtool.model import Page, Removal
 
 _UNIT = r"\]\((?:[^()\s]|\([^()\s]*\))*\)|<[^<>\n]*>|\w+|[^\w\s!-~]"
 _UNITS = re.compile(_UNIT)  # link targets, tags, words, and signs that say something, such as emoji
@@ -22,15 +22,6 @@ _TARGET = re.compile(r"^\]\((.*)\)$")
 _MARKS = re.compile(r"(?:</?[a-z-]+ */?>|[\s!-/:-@\[-`{-~\u200b\u2060\ufeff\u00ad])*")
 # White space, ASCII punctuation and bare tags: what shows nothing when it is there.
 _MOST_PAIRS = 50_000
-
-
-@dataclass(frozen=True, slots=True)
-class Removal:
-    """A line or phrase that a rule took out; "metadata" when it is kept in `Page.properties`."""
-
-    rule: str
-    text: str
-    kind: Literal["removed", "metadata"] = "removed"
 
 
 @dataclass(frozen=True, slots=True)

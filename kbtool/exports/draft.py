@@ -6,14 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from kbtool.exports.archive import File
-from kbtool.model import Kind
+from kbtool.model import Kind, Removal
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
     """`key` is "" where the form has no identity of its own: the path will be the key.
 
-    `columns` are the header of the database that this draft is, if it is one.
+    `columns` are the header of the database that this draft is, if it is one. `removals` are what the reader
+    left out, so that no word of the source vanishes unseen.
     """
 
     file: File
@@ -23,6 +24,7 @@ class Draft:
     key: str = ""
     properties: Mapping[str, str] = field(default_factory=dict)
     columns: frozenset[str] = frozenset()
+    removals: tuple[Removal, ...] = ()
     note: str = ""
 
 

@@ -140,6 +140,7 @@ def _placed(draft: Draft, tree: Tree) -> Page | Skipped:
         properties=draft.properties,
         links=tree.links(draft),
         columns=columns,
+        removals=draft.removals,
     )
 
 
