@@ -8,15 +8,15 @@ pieces put together are the text.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
 import regex
-from markdown_it import MarkdownIt
-from markdown_it.token import Token
 
-_BLOCKS = MarkdownIt("commonmark").enable("table").disable("inline", ignoreInvalid=True)
+from kbtool.scan import Block, scan
+
 _SENTENCE_END = regex.compile(r"(?<=[.!?;:][\"')\]]?)\s+|(?<=[。！？；：”」])")
 _WORD_END = regex.compile(r"(?<=\s)|(?<=[，、,/])")
 _GRAPHEME = regex.compile(r"\X")
@@ -51,65 +51,95 @@ def pieces(lines: Sequence[str], bound: int) -> list[Piece]:
     if bound < 1:
         raise ValueError(f"a piece of at most {bound} characters holds no text")
     if len("\n".join(lines).strip("\n")) <= bound:
-        units = [_Unit("\n".join(lines), 0, len(lines))]
+        units = iter([_Unit("\n".join(lines), 0, len(lines))])
     else:
-        # The parser takes a carriage return for a line end, and its line numbers would not be ours.
-        tokens = _BLOCKS.parse("\n".join(lines).replace("\r", " "))
-        units = list(_units(lines, tokens, 0, 0, len(lines), bound))
+        units = _units(lines, scan(lines), 0, len(lines), bound)
     return [piece for piece in _pack(units, bound) if piece.text]
 
 
-def _pack(units: Sequence[_Unit], bound: int) -> Iterator[Piece]:
-    waiting: list[_Unit] = []
+class _Filling:
+    """The units of the piece that is being filled, and how long it is without white space at its ends.
+
+    The length is kept, not counted anew with each unit: a page may be one list, or one run of blank lines.
+    """
+
+    def __init__(self, units: Sequence[_Unit] = ()) -> None:
+        self.units: list[_Unit] = []
+        self.length = 0
+        self._whole = 0  # with white space at the end
+        for unit in units:
+            self.add(unit)
+
+    def with_(self, unit: _Unit) -> int:
+        """The length with this unit behind the others."""
+        return self._measured(unit)[0]
+
+    def add(self, unit: _Unit) -> None:
+        self.length, self._whole = self._measured(unit)
+        self.units.append(unit)
+
+    def _measured(self, unit: _Unit) -> tuple[int, int]:
+        text = unit.glue + unit.text
+        if not self._whole:
+            text = text.lstrip("\n") if self.units else unit.text.lstrip("\n")
+        bare = len(text.rstrip())
+        return (self._whole + bare if bare else self.length), self._whole + len(text)
+
+    def piece(self, stop: int | None = None) -> Piece:
+        """The first units, all when `stop` is None, as a piece."""
+        units = self.units[:stop]
+        text = units[0].text + "".join(unit.glue + unit.text for unit in units[1:])
+        return Piece(text.strip("\n").rstrip(), units[0].first, units[-1].last)
+
+
+def _pack(units: Iterator[_Unit], bound: int) -> Iterator[Piece]:
+    filling = _Filling()
     for unit in units:
-        if waiting and len(_joined([*waiting, unit])) > bound:
-            keep = len(waiting)
-            while keep > 1 and waiting[keep - 1].is_heading:
+        if filling.units and filling.with_(unit) > bound:
+            keep = len(filling.units)
+            while keep > 1 and filling.units[keep - 1].is_heading:
                 keep -= 1
-            carried = waiting[keep:]
-            if len(_joined([*carried, unit])) > bound:
-                keep, carried = len(waiting), []
-            yield _piece(waiting[:keep])
-            waiting = carried
-        waiting = [*waiting, unit]
-    if waiting:
-        yield _piece(waiting)
-
-
-def _piece(units: Sequence[_Unit]) -> Piece:
-    return Piece(_joined(units), units[0].first, units[-1].last)
-
-
-def _joined(units: Sequence[_Unit]) -> str:
-    text = units[0].text + "".join(unit.glue + unit.text for unit in units[1:])
-    return text.strip("\n").rstrip()
+            carried = _Filling(filling.units[keep:])
+            if carried.with_(unit) > bound:
+                keep, carried = len(filling.units), _Filling()
+            yield filling.piece(keep)
+            filling = carried
+        filling.add(unit)
+    if filling.units:
+        yield filling.piece()
 
 
 def _units(
-    lines: Sequence[str], tokens: Sequence[Token], level: int, first: int, last: int, bound: int
+    lines: Sequence[str], blocks: Iterator[Block], first: int, last: int, bound: int
 ) -> Iterator[_Unit]:
-    """Units of the lines `first` to `last`, whose blocks are the tokens of this nesting `level`."""
-    blocks = [t for t in tokens if t.level == level and t.map and t.nesting >= 0 and first <= t.map[0] < last]
-    if not blocks:
+    """Units of the lines `first` to `last`, in which these blocks stand.
+
+    Blank lines and link definitions are in no block: they go with the one before, or the first.
+    """
+    block = next(blocks, None)
+    if block is None:
         yield from _by_line(lines, first, last, bound)
-        return
-    starts = [first] + [block.map[0] for block in blocks[1:] if block.map]
-    for block, start, end in zip(blocks, starts, [*starts[1:], last], strict=True):
-        whole = "\n".join(lines[start:end])
-        if len(whole.strip("\n").rstrip()) <= bound:
-            yield _Unit(whole, start, end, is_heading=block.type == "heading_open")
-        elif block.map and block.type in {"table_open", "fence"}:
-            # Blank lines and link definitions have no token: they stand in front of the block or behind it.
-            top, bottom = block.map[0], min(block.map[1], end)
-            yield from _by_line(lines, start, top, bound)
-            if block.type == "fence":
-                yield from _by_code_line(lines, block, top, bottom, bound)
-            else:
-                yield from _by_row(lines, top, bottom, bound)
-            yield from _by_line(lines, bottom, end, bound)
+    while block is not None:
+        following = next(blocks, None)
+        end = following.first if following else last
+        yield from _of_block(lines, block, first, end, bound)
+        block, first = following, end
+
+
+def _of_block(lines: Sequence[str], block: Block, first: int, last: int, bound: int) -> Iterator[_Unit]:
+    whole = "\n".join(lines[first:last])
+    if len(whole.strip("\n").rstrip()) <= bound:
+        yield _Unit(whole, first, last, is_heading=block.kind == "heading")
+    elif block.kind in {"table", "fence"}:
+        bottom = min(block.last, last)
+        yield from _by_line(lines, first, block.first, bound)
+        if block.kind == "fence":
+            yield from _by_code_line(lines, block, bottom, bound)
         else:
-            inside = [t for t in tokens if t.level > level and t.map and start <= t.map[0] < end]
-            yield from _units(lines, inside, level + 1, start, end, bound)
+            yield from _by_row(lines, block.first, bottom, bound)
+        yield from _by_line(lines, bottom, last, bound)
+    else:
+        yield from _units(lines, block.inside(), first, last, bound)
 
 
 def _leaves_room(frame: str, bound: int) -> bool:
@@ -148,50 +178,54 @@ def _evenly(sizes: Sequence[int], room: int) -> list[tuple[int, int]]:
 
     Packing greedily would leave a single row for the last piece, under a header of its own.
     """
-    best = [(0, 0, 0)]  # up to each line: runs, the sum of their squared lengths, where the last one begins
+    runs, squares, starts = array("q", [0]), array("q", [0]), array("q", [0])  # for the lines up to each
     for end in range(1, len(sizes) + 1):
         length = -1
-        options: list[tuple[int, int, int]] = []
+        fewest, least, first = end + 1, 0, 0
         for start in range(end - 1, -1, -1):
             length += sizes[start] + 1
             if length > room:
                 break
-            runs, squares, _ = best[start]
-            options.append((runs + 1, squares + length * length, start))
-        best.append(min(options))
+            square = squares[start] + length * length
+            if runs[start] + 1 < fewest or (runs[start] + 1 == fewest and square <= least):
+                fewest, least, first = runs[start] + 1, square, start
+        runs.append(fewest)
+        squares.append(least)
+        starts.append(first)
     found: list[tuple[int, int]] = []
     end = len(sizes)
     while end:
-        start = best[end][2]
-        found.append((start, end))
-        end = start
+        found.append((starts[end], end))
+        end = starts[end]
     return found[::-1]
 
 
-def _by_code_line(lines: Sequence[str], fence: Token, first: int, last: int, bound: int) -> Iterator[_Unit]:
+def _by_code_line(lines: Sequence[str], fence: Block, last: int, bound: int) -> Iterator[_Unit]:
     """A code block between its lines; each piece is fenced again, at the same place."""
-    opening = lines[first]
-    before = _NOT_QUOTE_MARK.sub(" ", opening[: max(opening.find(fence.markup), 0)])
-    again, closing = before + fence.markup + fence.info, before + fence.markup
+    first, opening = fence.first, lines[fence.first]
+    before = _NOT_QUOTE_MARK.sub(" ", opening[: max(opening.find(fence.mark), 0)])
+    again, closing = before + fence.mark + fence.text, before + fence.mark
     frame = f"{max(opening, again, key=len)}\n{closing}\n"
     if not _leaves_room(frame, bound):
         yield from _by_line(lines, first, last, bound)
         return
     room = bound - len(frame)
     end = lines[last - 1].strip(" \t>")
-    is_closed = last - 1 > first and end.startswith(fence.markup) and not end.strip(fence.markup[0])
+    is_closed = last - 1 > first and end.startswith(fence.mark) and not end.strip(fence.mark[0])
     body: list[str] = []
-    start, opener = first, opening
+    start, stop, opener, length = first, first + 1, opening, -1
     for number in range(first + 1, last - 1 if is_closed else last):
         for part in _filled(_cut(lines[number], room), room):
-            if body and len("\n".join([*body, part])) > room:
-                yield _Unit("\n".join([opener, *body, closing]), start, number)
-                body, start, opener = [], number, again
+            if body and length + 1 + len(part) > room:
+                yield _Unit("\n".join([opener, *body, closing]), start, stop)
+                body, start, opener, length = [], number, again, -1
             body.append(part)
+            length += 1 + len(part)
+            stop = number + 1
     yield _Unit("\n".join([opener, *body, closing]), start, last)
 
 
-def _filled(parts: Sequence[str], room: int) -> Iterator[str]:
+def _filled(parts: Iterable[str], room: int) -> Iterator[str]:
     """The parts of one line joined again, as far as there is room; blanks alone are an empty line."""
     line = ""
     for part in parts:
@@ -208,28 +242,35 @@ def _by_line(lines: Sequence[str], first: int, last: int, bound: int) -> Iterato
             yield _Unit(part, number, number + 1, glue="" if index else "\n")
 
 
-def _cut(line: str, bound: int) -> list[str]:
+def _cut(line: str, bound: int) -> Iterator[str]:
     """A line in parts of at most `bound` characters: at sentence ends, else at words, else anywhere."""
     if len(line) <= bound:
-        return [line]
-    parts: list[str] = []
+        yield line
+        return
     for sentence in _split_after(_SENTENCE_END, line):
         words = [sentence] if len(sentence) <= bound else _split_after(_WORD_END, sentence)
         for word in words:
-            parts.extend([word] if len(word) <= bound else _anywhere(word, bound))
-    return parts
+            if len(word) <= bound:
+                yield word
+            else:
+                yield from _anywhere(word, bound)
 
 
-def _split_after(pattern: regex.Pattern[str], text: str) -> list[str]:
+def _split_after(pattern: regex.Pattern[str], text: str) -> Iterator[str]:
     """`text` cut at the end of each match, so that the parts put together are the text."""
-    ends = [match.end() for match in pattern.finditer(text) if 0 < match.end() < len(text)]
-    return [text[a:b] for a, b in zip([0, *ends], [*ends, len(text)], strict=True)]
+    start = 0
+    for match in pattern.finditer(text):
+        if start < match.end() < len(text):
+            yield text[start : match.end()]
+            start = match.end()
+    yield text[start:]
 
 
 def _anywhere(text: str, bound: int) -> Iterator[str]:
     """Between characters as people count them, so that no accent or joined emoji is torn that fits."""
     part = ""
-    for grapheme in _GRAPHEME.findall(text):
+    for found in _GRAPHEME.finditer(text):
+        grapheme = found.group()
         for sign in [grapheme] if len(grapheme) <= bound else grapheme:
             if len(part) + len(sign) > bound:
                 yield part

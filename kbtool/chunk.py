@@ -12,15 +12,17 @@ Bounds are in characters, as Dify counts them; `breaking.py` knows where a part 
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby, pairwise
+from itertools import accumulate, chain, groupby
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from kbtool import breaking
 from kbtool.model import Chunk, Document, Page, Section
+from kbtool.scan import scan
 from kbtool.script import is_mostly_cjk, language
 
 CHILD_SEPARATOR = "\n \n \n"
@@ -60,56 +62,54 @@ class Bounds:
 
 @dataclass(frozen=True, slots=True)
 class _Stretch:
-    """A heading and the lines below it up to the next one; level 0 stands before any heading."""
+    """A heading and what stands below it up to the next one: lines `first` to `last` (exclusive) of the page.
+
+    `path` are the headings that it is under, its own last; a stretch before any heading has level 0.
+    """
 
     level: int
-    heading: str
-    lines: tuple[str, ...]
+    path: Path
+    first: int
+    last: int
     is_bare: bool
 
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """A subsection: its path below the page title, its lines, and the heading path each line is under."""
+    """A subsection: its path below the page title, and its stretches, one behind the other in the page."""
 
     section: int
     path: Path
-    lines: tuple[str, ...]
-    line_paths: tuple[Path, ...]
-    is_bare: bool
+    stretches: tuple[_Stretch, ...]
 
-    def after(self, other: _Part) -> _Part:
-        """This part with the lines of an empty one in front: an empty section is joined, not lost."""
-        return _Part(
-            self.section,
-            self.path,
-            other.lines + self.lines,
-            other.line_paths + self.line_paths,
-            self.is_bare,
-        )
+    @property
+    def is_bare(self) -> bool:
+        return all(stretch.is_bare for stretch in self.stretches)
 
 
 @dataclass(frozen=True, slots=True)
 class _Child:
-    """A child before its prefix line is known."""
+    """A child before its prefix line is known; `length` is with the longest one, the whole breadcrumb."""
 
     path: Path
     text: str
     covers: tuple[Path, ...]
+    length: int
 
 
-_BLOCKS = MarkdownIt("commonmark").enable("table").disable("inline", ignoreInvalid=True)
 _INLINE = MarkdownIt("commonmark")
+_INLINE_MARKS = frozenset("\\`*_[]!<&\n")
 
 
 def split(page: Page, bounds: Bounds = Bounds()) -> Document:
     """The page as a document of sections; a page without text gives a document without sections."""
     title = _one_line(page.title)
-    parts = _join_bare(_parts(_outline(page.markdown)))
+    lines = _lines(page.markdown)
+    parts = _join_bare(_parts(_outline(lines)))
     sections = tuple(
         section
         for _, group in groupby(parts, key=lambda part: part.section)
-        for section in _parents(title, list(group), bounds)
+        for section in _parents(title, (_children(title, part, lines, bounds) for part in group), bounds)
     )
     return Document(
         key=page.key,
@@ -139,28 +139,32 @@ def section_text(section: Section) -> str:
     return CHILD_SEPARATOR.join(child.text for child in section.children)
 
 
-def _outline(markdown: str) -> list[_Stretch]:
-    """The page as stretches that, put together, are the page."""
+def _lines(markdown: str) -> list[str]:
     lines = markdown.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     # A line of blanks is an empty line to every reader, but two of them would be our child separator.
-    lines = [line if line.strip(" \t") else "" for line in lines]
-    tokens = _BLOCKS.parse("\n".join(lines))
-    headings = [
-        (token.map, int(token.tag[1]), _plain(inline.content))
-        for token, inline in pairwise(tokens)
-        if token.type == "heading_open" and token.level == 0 and token.map
-    ]
-    first = headings[0][0][0] if headings else len(lines)
-    stretches = [_Stretch(0, "", tuple(lines[:first]), is_bare=False)] if any(lines[:first]) else []
-    ends = [*(span[0] for span, _, _ in headings), len(lines)][1:]
-    for (span, level, heading), end in zip(headings, ends, strict=True):
-        is_bare = not any(lines[span[1] : end])
-        stretches.append(_Stretch(level, heading, tuple(lines[span[0] : end]), is_bare))
+    return [line if line.strip(" \t") else "" for line in lines]
+
+
+def _outline(lines: Sequence[str]) -> list[_Stretch]:
+    """The page as stretches that, put together, are the page."""
+    headings = [block for block in scan(lines) if block.kind == "heading"]
+    first = headings[0].first if headings else len(lines)
+    stretches = [_Stretch(0, (), 0, first, is_bare=False)] if any(lines[:first]) else []
+    ends = [*(heading.first for heading in headings[1:]), len(lines)]
+    open_headings: list[tuple[int, str]] = []  # shallowest first
+    for heading, end in zip(headings, ends, strict=False):
+        open_headings = [(level, name) for level, name in open_headings if level < heading.level]
+        open_headings.append((heading.level, _plain(heading.text)))
+        path = tuple(name for _, name in open_headings)
+        is_bare = not any(lines[heading.last : end])
+        stretches.append(_Stretch(heading.level, path, heading.first, end, is_bare))
     return stretches
 
 
 def _plain(inline: str) -> str:
     """Heading text as a reader sees it: no emphasis marks, no link targets."""
+    if _INLINE_MARKS.isdisjoint(inline):
+        return _one_line(inline)
     tokens: Iterable[Token] = _INLINE.parseInline(inline)[0].children or ()
     return _one_line("".join(" " if token.type.endswith("break") else token.content for token in tokens))
 
@@ -172,81 +176,81 @@ def _one_line(text: str) -> str:
 def _parts(stretches: Sequence[_Stretch]) -> list[_Part]:
     """Stretches under the two shallowest levels; deeper ones are lines of the part that they stand in."""
     levels = sorted({stretch.level for stretch in stretches if stretch.level})
-    section_level = levels[0] if levels else 0
-    part_level = levels[1] if len(levels) > 1 else section_level
-    parts: list[_Part] = []
-    inside: list[tuple[int, str]] = []  # the open headings, shallowest first
-    section = 0
+    part_level = levels[min(1, len(levels) - 1)] if levels else 0
+    begun: list[list[_Stretch]] = []
     for stretch in stretches:
-        inside = [(level, heading) for level, heading in inside if level < stretch.level]
-        if stretch.level:
-            inside.append((stretch.level, stretch.heading))
-        path = tuple(heading for _, heading in inside)
-        here = (path,) * len(stretch.lines)
-        if stretch.level > part_level and parts:
-            last = parts[-1]
-            parts[-1] = _Part(
-                last.section,
-                last.path,
-                last.lines + stretch.lines,
-                last.line_paths + here,
-                last.is_bare and stretch.is_bare,
-            )
-            continue
-        # A subsection that no section holds stands for itself.
-        if len(path) < 2:  # a section's path has one name, a subsection's two
-            section += 1
-        parts.append(_Part(section, path, stretch.lines, here, stretch.is_bare))
-    return parts
+        if stretch.level > part_level and begun:
+            begun[-1].append(stretch)
+        else:
+            begun.append([stretch])
+    # A section's path has one name, a subsection's two; a subsection that no section holds stands for itself.
+    sections = accumulate(int(len(first.path) < 2) for first, *_ in begun)
+    return [_Part(section, part[0].path, tuple(part)) for section, part in zip(sections, begun, strict=True)]
 
 
 def _join_bare(parts: Sequence[_Part]) -> list[_Part]:
-    """Headings without text go in front of the next part, or behind the last."""
+    """Headings without text go in front of the next part, or behind the last: they are joined, not lost."""
     joined: list[_Part] = []
-    waiting: _Part | None = None
+    waiting: list[_Part] = []
     for part in parts:
-        whole = part.after(waiting) if waiting else part
-        if part.is_bare:
-            waiting = whole
-        else:
-            waiting = None
-            joined.append(whole)
+        waiting.append(part)
+        if not part.is_bare:
+            joined.append(_together(part, waiting))
+            waiting = []
     if waiting:
-        joined.append(waiting.after(joined.pop()) if joined else waiting)
+        last = joined.pop() if joined else waiting[-1]
+        joined.append(_together(last, waiting if last in waiting else [last, *waiting]))
     return joined
 
 
-def _parents(title: str, parts: Sequence[_Part], bounds: Bounds) -> Iterator[Section]:
+def _together(named: _Part, parts: Sequence[_Part]) -> _Part:
+    """One part of several that follow each other, under the name of one of them."""
+    return _Part(named.section, named.path, tuple(chain.from_iterable(part.stretches for part in parts)))
+
+
+def _parents(title: str, parts: Iterable[list[_Child]], bounds: Bounds) -> Iterator[Section]:
     """One section as one parent, or several where it is over the bound: cut at its subsections first."""
     waiting: list[_Child] = []
-    for part in parts:
-        children = _children(title, part, bounds)
-        groups = [children] if _length(title, children) <= bounds.parent else [[child] for child in children]
+    length = 0
+    for children in parts:
+        groups = [children] if _length(children) <= bounds.parent else [[child] for child in children]
         for group in groups:
-            if waiting and _length(title, [*waiting, *group]) > bounds.parent:
+            longer = _length(group) + (len(CHILD_SEPARATOR) + length if waiting else 0)
+            if waiting and longer > bounds.parent:
                 yield _section(title, waiting)
-                waiting = []
-            waiting = [*waiting, *group]
+                waiting, longer = [], _length(group)
+            waiting += group
+            length = longer
     if waiting:
         yield _section(title, waiting)
 
 
-def _children(title: str, part: _Part, bounds: Bounds) -> list[_Child]:
-    room = bounds.child_for("\n".join(part.lines)) - _head(title, part.path)
+def _children(title: str, part: _Part, lines: Sequence[str], bounds: Bounds) -> list[_Child]:
+    first = part.stretches[0].first
+    own = lines[first : part.stretches[-1].last]
+    head = len(breadcrumb((title, *part.path))) + len(_BELOW_BREADCRUMB)
     return [
-        _Child(part.path, piece.text, tuple(dict.fromkeys(part.line_paths[piece.first : piece.last])))
-        for piece in breaking.pieces(part.lines, room)
+        _Child(
+            part.path,
+            piece.text,
+            tuple(_covered(part.stretches, first + piece.first, first + piece.last)),
+            head + len(piece.text),
+        )
+        for piece in breaking.pieces(own, bounds.child_for("\n".join(own)) - head)
     ]
 
 
-def _head(title: str, path: Path) -> int:
-    """Characters above a child's text; a child that is not the first needs fewer."""
-    return len(breadcrumb((title, *path))) + len(_BELOW_BREADCRUMB)
+def _covered(stretches: Sequence[_Stretch], first: int, last: int) -> Iterator[Path]:
+    """The heading paths that lines `first` to `last` (exclusive) are under."""
+    index = bisect_right(stretches, first, key=lambda stretch: stretch.first) - 1
+    while index < len(stretches) and stretches[index].first < last:
+        yield stretches[index].path
+        index += 1
 
 
-def _length(title: str, children: Sequence[_Child]) -> int:
-    texts = sum(_head(title, child.path) + len(child.text) for child in children)
-    return texts + len(CHILD_SEPARATOR) * (len(children) - 1)
+def _length(children: Sequence[_Child]) -> int:
+    """Characters of a parent of these children, at most: only the first has the whole breadcrumb."""
+    return sum(child.length for child in children) + len(CHILD_SEPARATOR) * (len(children) - 1)
 
 
 def _section(title: str, children: Sequence[_Child]) -> Section:

@@ -41,6 +41,7 @@ LAYERS = (
     ("kbtool.embedded",),
     ("kbtool.chunk",),
     ("kbtool.breaking", "kbtool.facts", "kbtool.smalltalk"),
+    ("kbtool.scan",),
     ("kbtool.sync", "kbtool.script", "kbtool.model", "kbtool.errors"),
     ("kbtool",),
 )

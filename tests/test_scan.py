@@ -1,0 +1,185 @@
+"""The scanner beside markdown-it-py: the same blocks for any text, at every depth."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import product
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+
+from kbtool.scan import Block, parser, scan
+
+PAGES = sorted((Path(__file__).parent / "cases" / "chunk").glob("*/input.md"))
+MARKDOWN_IT = MarkdownIt("commonmark", {"maxNesting": 100}).enable("table").disable("inline")
+KINDS = {
+    "paragraph_open": "paragraph",
+    "heading_open": "heading",
+    "code_block": "code",
+    "fence": "fence",
+    "html_block": "html",
+    "hr": "rule",
+    "table_open": "table",
+    "bullet_list_open": "list",
+    "ordered_list_open": "list",
+    "list_item_open": "item",
+    "blockquote_open": "quote",
+}
+
+# Lines that begin, continue, end or nearly begin each kind of block.
+LINES = [
+    *["", " ", "\t", "text", "  text", "   text", "    text", "     text", "      text", "\ttext", "\u00a0"],
+    *["# a", "## a ##", "#", "#a", "####### a", "   ### a", "    # a", "# a#", "# a \\#", "\x0c"],
+    *["===", "---", "  ==  ", "=-", "-", "--", "    ---", "***", "- - -", "_ _ _", "* * x", "__"],
+    *["```", "``` a`", "```js", "````", "~~~", "~~~~ `", "    ```", " ~~~", "``", "``` "],
+    *["> a", ">", ">a", "> - a", "> ```", "   > # a", "    > a", "> > a", ">\ta", "> \ta"],
+    *["- a", "* a", "+ a", "-", "- ", "-a", "1. a", "2. a", "1) a", "01. a", "1.", "1234567890. a"],
+    *[
+        "-     a",
+        "  - a",
+        "    - a",
+        "   1. a",
+        "- - a",
+        "- ```",
+        "- > a",
+        "-\ta",
+        "- # a",
+        "100. a",
+        "- 1. a",
+    ],
+    *[
+        "| a | b |",
+        "|---|---|",
+        "a | b",
+        "--|--",
+        ":-- | --:",
+        "|",
+        "||",
+        "|-",
+        "-|",
+        "- | -",
+        r"a \| b",
+        "| a",
+    ],
+    *["<div>", "</div>", "<!-- a", "-->", "<pre>", "</pre>", "<b>", "<b> a", "<?a", "?>", "<!A", "  <p"],
+    *[
+        "[a]: /u",
+        "[a]:",
+        "[a]",
+        "[",
+        "[a",
+        "]: /u",
+        "'t'",
+        "[a](u)",
+        r"[\]]: /u",
+        "<![CDATA[",
+        "]]>",
+        "[a]: <",
+    ],
+]
+BEFORE = ["", "", "", "- ", "  ", "    ", "> ", "1. ", "   ", "\t", "10. ", ">"]
+NASTY = st.lists(
+    st.builds("{}{}{}".format, st.sampled_from(BEFORE), st.sampled_from(BEFORE), st.sampled_from(LINES)),
+    max_size=12,
+).map("\n".join)
+DIRT = st.text(alphabet="#-=>|`~*1. :[]<\\/\t_+a!\n\n\n", max_size=60)
+PIECES = st.lists(
+    st.one_of(st.sampled_from(LINES), st.sampled_from(BEFORE), st.just("\n"), st.just("\n\n")), max_size=24
+).map("".join)
+ANY = st.one_of(NASTY, DIRT, PIECES, st.text(max_size=60))
+
+Seen = tuple[int, str, int, int, int, str, str]
+
+
+def seen_by_markdown_it(text: str) -> list[Seen]:
+    """Depth, kind, lines, and what is known of headings and fences, of each block in order."""
+    # Without the end of its last line, markdown-it-py sees an open fence end one line too soon.
+    tokens = MARKDOWN_IT.parse(text if text.endswith("\n") or not text else text + "\n")
+    seen: list[Seen] = []
+    for number, token in enumerate(tokens):
+        if token.type in KINDS and token.map:
+            is_heading, is_fence = token.type == "heading_open", token.type == "fence"
+            title = tokens[number + 1].content if is_heading and not token.level else ""
+            seen.append(
+                (
+                    token.level,
+                    KINDS[token.type],
+                    token.map[0],
+                    token.map[1],
+                    int(token.tag[1]) if is_heading else 0,
+                    token.markup if is_heading or is_fence else "",
+                    token.info if is_fence else title,
+                )
+            )
+    return seen
+
+
+def seen_by_scan(blocks: Iterable[Block], depth: int = 0) -> Iterator[Seen]:
+    for block in blocks:
+        # How a tab inside a nested heading is written is not the scanner's business.
+        text = "" if block.kind == "heading" and depth else block.text
+        yield depth, block.kind, block.first, block.last, block.level, block.mark, text
+        yield from seen_by_scan(block.inside(), depth + 1)
+
+
+def assert_equal(text: str) -> None:
+    assert list(seen_by_scan(scan(text.split("\n")))) == seen_by_markdown_it(text), repr(text)
+
+
+@settings(max_examples=600, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(ANY)
+@example("> >>\t <")
+@example(">```\n>")
+@example("-\n\t-\n\n\t")
+@example("1) 1\n\n\t\x00\n[")
+@example("- a\n\n ```\n\nfoo\n```\n\n# b")
+@example("- a\n- b | c\n--|--")
+@example("<x y=\0>")
+def test_any_text_has_the_blocks_that_markdown_it_sees(text: str) -> None:
+    assert_equal(text.replace("\r", " "))
+
+
+@pytest.mark.parametrize("between", ["\n", "\n\n", "\n\n\n"], ids=["below", "blank", "blanks"])
+def test_any_two_lines_have_the_blocks_that_markdown_it_sees(between: str) -> None:
+    for one, other in product(LINES, LINES):
+        assert_equal(one + between + other)
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.parent.name)
+def test_a_case_of_the_checklist_has_the_blocks_that_markdown_it_sees(path: Path) -> None:
+    assert_equal(path.read_text(encoding="utf-8"))
+
+
+def test_a_tidy_page_is_read_by_its_lines_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[int] = []
+    parse = parser.parse
+
+    def counted(lines: Sequence[str], first: int) -> list[Block]:
+        asked.append(first)
+        return parse(lines, first)
+
+    monkeypatch.setattr(parser, "parse", counted)
+    tidy = (
+        "# Setup\n\nSome text\non two lines.\n\n- a\n- b\n    - c\n    \n    text of b\n\n1. one\n2. two\n\n"
+        "> quoted\n> more\n\n| K | V |\n| --- | --- |\n| a | b |\n\n```sh\n# no heading\n```\n\n"
+        "[a](b.md)\n\n<div>\n\nEnd\n---\n"
+    )
+    assert_equal(tidy)
+    assert asked == []
+
+
+def test_a_long_table_of_short_rows_ends_where_markdown_it_ends_it() -> None:
+    header = "|a" * 300
+    assert_equal(f"{header}\n{'|-' * 300}\n" + "|x\n" * 250)
+
+
+def test_what_is_nested_too_deep_to_be_meant_is_not_looked_into() -> None:
+    (block,) = scan([">" * 5000 + " a"])
+    depth = 0
+    while inside := list(block.inside()):
+        (block,) = inside
+        depth += 1
+    assert 20 <= depth <= 100
