@@ -10,11 +10,14 @@ import unicodedata
 
 import regex
 
-_HAN = regex.compile(r"\p{Han}")
-_KANA = regex.compile(r"[\p{Hiragana}\p{Katakana}]")
-_HANGUL = regex.compile(r"\p{Hangul}")
-_CJK = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}]")
-_LETTER = regex.compile(r"\p{L}")
+# Runs, not single characters: a page is asked several times, and what is counted is the length.
+_HAN = regex.compile(r"\p{Han}+")
+_KANA = regex.compile(r"[\p{Hiragana}\p{Katakana}]+")
+_HANGUL = regex.compile(r"\p{Hangul}+")
+_CJK = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}]+")
+_LETTERS = regex.compile(r"\p{L}+")
+_ASCII = bytes(range(128))
+_NO_ASCII_LETTER = bytes(code for code in range(256) if not chr(code).isalpha() or code > 127)
 _BETWEEN_CJK = regex.compile(
     r"(?<=[\p{Han}\p{Hiragana}\p{Katakana}\p{P}])\s+|\s+(?=[\p{Han}\p{Hiragana}\p{Katakana}])"
 )
@@ -24,19 +27,28 @@ _STRAIGHT = str.maketrans("‘’‛ʼ´“”„‟", "'" * 5 + '"' * 4)
 
 def is_mostly_cjk(text: str) -> bool:
     """Whether more than half of the letters are Han, kana or hangul (an embedder's token each)."""
-    letters = len(_LETTER.findall(text))
-    return letters > 0 and len(_CJK.findall(text)) * 2 > letters
+    if text.isascii():
+        return False
+    data = text.encode(errors="ignore")  # bytes are sorted out at the speed of memory
+    ascii_letters = len(data.translate(None, delete=_NO_ASCII_LETTER))
+    rest = data.translate(None, delete=_ASCII).decode()
+    return 0 < ascii_letters + _length(_LETTERS, rest) < _length(_CJK, rest) * 2
 
 
 def language(text: str) -> str:
     """The code "zh", "ja" or "ko" by script, else "": Latin script does not say which language."""
     if not is_mostly_cjk(text):
         return ""
-    kana, hangul, han = len(_KANA.findall(text)), len(_HANGUL.findall(text)), len(_HAN.findall(text))
+    kana, hangul, han = _length(_KANA, text), _length(_HANGUL, text), _length(_HAN, text)
     if hangul > han + kana:
         return "ko"
     # Japanese prose is about half kana; a Chinese page may quote a Japanese name.
     return "ja" if kana * 5 > han else "zh"
+
+
+def _length(pattern: regex.Pattern[str], text: str) -> int:
+    """Characters in all matches together."""
+    return sum(map(len, pattern.findall(text)))
 
 
 def straight_quotes(text: str) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import accumulate
 
 from kbtool.scan import line as at
 from kbtool.scan import nested, parser
@@ -24,17 +25,13 @@ def scan(lines: Sequence[str]) -> Iterator[Block]:
     r"""The blocks of a page that is given by its lines (split at `\n`), each read when it is asked for."""
     # What follows the end of the last line is no line, and a carriage return inside a line ends none.
     last = len(lines) - (1 if lines and not lines[-1] else 0)
-    return _blocks(_View([_legible(line) for line in lines[:last]], 0, 0))
-
-
-def _legible(line: str) -> str:
-    """CommonMark reads a null character as the sign for what cannot be shown."""
-    return line.replace("\r", " ").replace("\0", "\ufffd")
+    # CommonMark reads a null character as the sign for what cannot be shown.
+    return _blocks(_View([line.replace("\r", " ").replace("\0", "\ufffd") for line in lines[:last]], 0, 0))
 
 
 @dataclass(frozen=True, slots=True)
 class _View:
-    """Lines of a page, those of an item or quote without indent or mark; `first` is the first one's number."""
+    """Lines of a page, those of an item or quote without indent or mark; the first is line `first`."""
 
     lines: Sequence[str]
     first: int
@@ -61,11 +58,14 @@ def _blocks(view: _View) -> Iterator[Block]:
 
 
 def _read(view: _View, row: int) -> _Read:
-    if at.begins_table(view.lines, row):
+    line = view.lines[row]
+    if "|" in line and at.begins_table(view.lines, row):
         return _table(view, row)
-    if at.is_code(view.lines[row]):
-        return _code(view, row)
-    for reader in _READERS.get(view.lines[row].lstrip(" ")[0], ()):
+    if line[0] in at.BLANKS:
+        if at.is_code(line):
+            return _code(view, row)
+        line = line.lstrip(" ")
+    for reader in _READERS.get(line[0], ()):
         found = reader(view, row)
         if found:
             return found
@@ -73,14 +73,14 @@ def _read(view: _View, row: int) -> _Read:
 
 
 def _table(view: _View, first: int) -> _Read:
-    row = first + 2
-    columns, lacking = at.cells(view.lines[first]), 0
-    while row < len(view.lines) and not at.ends_table(view.lines[row]):
-        lacking += columns - at.cells(view.lines[row])
-        if lacking > _MOST_CELLS:
-            break
-        row += 1
-    return [Block("table", view.first + first, view.first + row)], row
+    lines, last = view.lines, first + 2
+    while last < len(lines) and not at.ends_table(lines[last]):
+        last += 1
+    columns = at.cells(lines[first])
+    if columns * (last - first) > _MOST_CELLS:
+        lacking = accumulate(columns - at.cells(row) for row in lines[first + 2 : last])
+        last = next((first + 2 + n for n, cells in enumerate(lacking) if cells > _MOST_CELLS), last)
+    return [Block("table", view.first + first, view.first + last)], last
 
 
 def _code(view: _View, first: int) -> _Read:
@@ -135,16 +135,18 @@ def _paragraph(view: _View, first: int) -> _Read:
     """A paragraph, or the heading that an underline makes of it."""
     lines, row = view.lines, first + 1
     while row < len(lines) and not at.is_blank(lines[row]):
-        if not at.is_code(lines[row]):
-            sign = at.underline(lines[row])
+        line = lines[row]
+        if line[0] in at.MARKS and not at.is_code(line):
+            sign = at.underline(line)
             if sign:
-                text = at.trimmed("\n".join(lines[first:row]))
-                level = 1 if sign == "=" else 2
+                text, level = at.trimmed("\n".join(lines[first:row])), 1 if sign == "=" else 2
                 return [
                     Block("heading", view.first + first, view.first + row + 1, level, sign, text)
                 ], row + 1
-            if at.ends_paragraph(lines[row]) or at.begins_table(lines, row):
+            if at.ends_paragraph(line):
                 break
+        if "|" in line and at.begins_table(lines, row):
+            break
         row += 1
     return [Block("paragraph", view.first + first, view.first + row)], row
 

@@ -105,11 +105,11 @@ def may_define(line: str) -> bool:
 
 def begins_table(lines: Sequence[str], row: int) -> bool:
     """Whether this line is the header of a table and the next one its delimiter row."""
-    if row + 1 >= len(lines) or "|" not in lines[row]:
+    if row + 1 >= len(lines) or "|" not in lines[row] or not _DELIMITERS.match(lines[row + 1]):
+        return False
+    if is_code(lines[row]):
         return False
     delimiters = lines[row + 1]
-    if not _DELIMITERS.match(delimiters) or is_code(lines[row]):
-        return False
     columns = sum(1 for column in delimiters.split("|") if column.strip(BLANKS))
     return cells(lines[row]) == columns
 
@@ -123,7 +123,7 @@ def cells(line: str) -> int:
 
 def ends_table(line: str) -> bool:
     """Whether the line is no row of the table above it."""
-    return not trimmed(line) or is_code(line) or ends_container(line)
+    return not line.startswith("|") and (not trimmed(line) or is_code(line) or ends_container(line))
 
 
 def ends_paragraph(line: str) -> bool:
@@ -137,6 +137,8 @@ def ends_container(line: str) -> bool:
 
 
 def _interrupts(line: str) -> bool:
+    if line.lstrip(" ")[:1] not in MARKS:
+        return False
     return (
         fence(line) is not None
         or is_quote(line)

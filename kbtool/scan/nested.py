@@ -13,42 +13,43 @@ from collections.abc import Iterator, Sequence
 from kbtool.scan import line as at
 
 _BEFORE_TEXT = re.compile(r"(?:[ \t>]|(?:[-+*]|[0-9]{1,9}[.)])(?=[ \t]))+")
-_ITEM = re.compile(r" {0,3}(?:[-+*]|[0-9]{1,9}[.)]) (?: {0,3}(?=[^ ])|(?= {4,}[^ ]))")
+_ITEM = re.compile(r" {0,3}(?:([-+*])|[0-9]{1,9}([.)])) (?: {0,3}(?=[^ ])|(?= {4,}[^ ]))")
 _QUOTE_MARK = re.compile(r" {0,3}> ?")
 _TEXT = re.compile(r"[^>\s\-+*.)0-9]")
 
 
 def end_of_list(lines: Sequence[str], first: int) -> int | None:
     """The line after the list that begins at line `first`."""
-    mark = _list_mark(lines[first])
-    indent = _indent_of_text(_untabbed(lines[first]))
+    indent, mark = _item(_untabbed(lines[first]))
+    if not indent or _has_quoted_tab(lines[first]):
+        return None
     is_after_blank = False
     for row in range(first + 1, len(lines)):
         line = _untabbed(lines[row])
-        if at.is_blank(line):
+        before = line[:indent].strip(at.BLANKS)
+        if not before and at.is_blank(line):
             is_after_blank = True
             continue
-        if not indent or _has_quoted_tab(lines[row]):
+        if _has_quoted_tab(lines[row]):
             return None
-        if line[:indent].strip(at.BLANKS):
-            if at.is_code(line):
-                return None
-            if _list_mark(line) != mark or at.is_rule(line):
-                return row if is_after_blank or at.ends_container(line) else None
-            indent = _indent_of_text(line)
+        if before:
+            own, sign = _item(line)
+            if sign != mark or at.is_rule(line):
+                return row if _is_below(line, mark, is_after_blank=is_after_blank) else None
+            indent = own
         is_after_blank = False
-    return len(lines) if indent and not _has_quoted_tab(lines[first]) else None
+    return len(lines)
 
 
 def items(lines: Sequence[str], first: int, last: int) -> Iterator[tuple[int, list[str]]]:
     """The items of a list: the number of the first line of each, and its lines without their indent."""
     start, item = first, [_untabbed(lines[first])]
-    indent = _indent_of_text(item[0])
+    indent, _ = _item(item[0])
     for row in range(first + 1, last):
         line = _untabbed(lines[row])
         if line[:indent].strip(at.BLANKS):
             yield start, [line[indent:] for line in item]
-            start, item, indent = row, [], _indent_of_text(line)
+            start, item, (indent, _) = row, [], _item(line)
         item.append(line)
     yield start, [line[indent:] for line in item]
 
@@ -84,13 +85,20 @@ def _has_quoted_tab(line: str) -> bool:
     return before is not None and "\t" in before.group() and ">" in before.group()
 
 
-def _list_mark(line: str) -> str:
-    """What tells the items of one list from those of another: the bullet, or the sign behind the number."""
-    found = at.ITEM.match(line)
-    return (found[1] or found[2]) if found else ""
+def _item(line: str) -> tuple[int, str]:
+    """Columns before an item's text, and what tells its list from others: bullet, or sign after the number.
 
-
-def _indent_of_text(line: str) -> int:
-    """Columns before an item's text; 0 for an item without text on its first line."""
+    (0, "") for a line that is no item, or an item without text on its first line.
+    """
     found = _ITEM.match(line)
-    return found.end() if found else 0
+    return (found.end(), found[1] or found[2]) if found else (0, "")
+
+
+def _is_below(line: str, mark: str, *, is_after_blank: bool) -> bool:
+    """Whether an outdented line surely stands below the list with this mark, not in it."""
+    if at.is_code(line):
+        return False
+    item = at.ITEM.match(line)
+    if item and not at.is_rule(line):
+        return (item[1] or item[2]) != mark
+    return is_after_blank or at.ends_container(line)
