@@ -65,46 +65,44 @@ class _Filling:
 
     def __init__(self, units: Sequence[_Unit] = ()) -> None:
         self.units: list[_Unit] = []
-        self.length = 0
-        self._whole = 0  # with white space at the end
+        self._lengths = (0, 0)
         for unit in units:
-            self.add(unit)
+            self.add(unit, self.lengths_with(unit))
 
-    def with_(self, unit: _Unit) -> int:
-        """The length with this unit behind the others."""
-        return self._measured(unit)[0]
-
-    def add(self, unit: _Unit) -> None:
-        self.length, self._whole = self._measured(unit)
-        self.units.append(unit)
-
-    def _measured(self, unit: _Unit) -> tuple[int, int]:
-        text = unit.glue + unit.text
-        if not self._whole:
-            text = text.lstrip("\n") if self.units else unit.text.lstrip("\n")
+    def lengths_with(self, unit: _Unit) -> tuple[int, int]:
+        """The length of the piece with this unit at its end, without and with white space there."""
+        length, whole = self._lengths
+        text = unit.glue + unit.text if self.units else unit.text
+        if not whole:
+            text = text.lstrip("\n")
         bare = len(text.rstrip())
-        return (self._whole + bare if bare else self.length), self._whole + len(text)
+        return (whole + bare if bare else length), whole + len(text)
+
+    def add(self, unit: _Unit, lengths: tuple[int, int]) -> None:
+        self.units.append(unit)
+        self._lengths = lengths
 
     def piece(self, stop: int | None = None) -> Piece:
         """The first units, all when `stop` is None, as a piece."""
         units = self.units[:stop]
-        text = units[0].text + "".join(unit.glue + unit.text for unit in units[1:])
+        text = units[0].text + "".join([unit.glue + unit.text for unit in units[1:]])
         return Piece(text.strip("\n").rstrip(), units[0].first, units[-1].last)
 
 
 def _pack(units: Iterator[_Unit], bound: int) -> Iterator[Piece]:
     filling = _Filling()
     for unit in units:
-        if filling.units and filling.with_(unit) > bound:
+        lengths = filling.lengths_with(unit)
+        if filling.units and lengths[0] > bound:
             keep = len(filling.units)
             while keep > 1 and filling.units[keep - 1].is_heading:
                 keep -= 1
             carried = _Filling(filling.units[keep:])
-            if carried.with_(unit) > bound:
+            if carried.lengths_with(unit)[0] > bound:
                 keep, carried = len(filling.units), _Filling()
             yield filling.piece(keep)
-            filling = carried
-        filling.add(unit)
+            filling, lengths = carried, carried.lengths_with(unit)
+        filling.add(unit, lengths)
     if filling.units:
         yield filling.piece()
 

@@ -1,18 +1,19 @@
 """Where code stands in a page, and how to rewrite everything else.
 
 A support page quotes commands, JSON and log lines. A rule that trims spaces or drops ids would spoil them
-without anybody noticing, so every rule that works on text goes through `outside_code`: code is swapped
-for one private-use character, the rule runs, and the code is put back.
+without anybody noticing, so rules see a page without its code: `mask` swaps each piece of code for one
+private-use character, the rules run, and `unmask` puts the code back.
 """
 
 from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Callable
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache, partial
 
-from markdown_it import MarkdownIt
+from kbtool.scan import Block, scan
 
 _INLINE_BASE = 0xF0000
 _BLOCK_BASE = 0x100000
@@ -25,88 +26,150 @@ _FENCE = re.compile(
     r"^(?P<prefix>[ \t>]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)*)(?P<fence>`{3,}|~{3,})(?P<info>.*)$"
 )
 _TEX = re.compile(r"^(?P<prefix>[ \t>]*)\$\$[ \t]*$")
-_INDENTED = re.compile(r"(?m)^[ \t>]*(?:[-*+]|\d{1,9}[.)])?(?: {4}|\t)")
 _PREFIX = re.compile(r"^[ \t>]*")
-_PARSER = MarkdownIt("commonmark").enable("table").disable("inline")
+
+_Rows = tuple[int, int]  # the first line, and the line after the last
+_Columns = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Masked:
+    """A text without its code: `pieces` is the code that each private-use character in it stands for."""
+
+    text: str
+    pieces: Mapping[str, str]
 
 
 def outside_code(text: str, rewrite: Callable[[str], str], *, indented: bool = True) -> str:
-    """`text` rewritten, except its fenced and indented code, `$$` blocks, `<pre>` and inline code.
+    """`text` rewritten, except its code: `mask`, `rewrite` and `unmask` in one."""
+    masked = mask(text, indented=indented)
+    return unmask(rewrite(masked.text), masked)
 
-    Inside `rewrite` each block is one character matched by `BLOCK`, alone on its line behind its indent;
-    when the rule changes that indent (a callout becomes a quote), the code's lines follow. Without
-    `indented`, text counts as text however far it is indented: tags are, and what stands in them. A page with
-    more than 65,000 pieces of code is returned as it came.
+
+@lru_cache(maxsize=2)  # a rule that changes nothing leaves the next one the same text
+def mask(text: str, *, indented: bool = True) -> Masked:
+    """`text` without its fenced and indented code, `$$` blocks, `<pre>` and inline code.
+
+    Each block is one character matched by `BLOCK`, alone on its line behind its indent. Without `indented`,
+    text counts as text however far it is indented: tags are, and what stands in them. A page with more than
+    65,000 different pieces of code counts as one block of code: no rule changes it.
     """
     lines = text.split("\n")
-    blocks, spans = _code(text, indented)
-    if not blocks and not spans and not _PRIVATE.search(text):
-        return rewrite(text)
-    pieces: dict[str, str] = {}
+    has_private = not text.isascii() and _PRIVATE.search(text) is not None
+    blocks, spans = _code(text, lines, indented=indented)
+    if not blocks and not spans and not has_private:
+        return Masked(text, {})
+    inline, block = _Marks(_INLINE_BASE), _Marks(_BLOCK_BASE)
     masked: list[str] = []
     number = 0
     for start, stop in (*blocks, (len(lines), len(lines))):
-        masked += [_mask_spans(lines[row], spans.get(row, ()), pieces) for row in range(number, start)]
+        for row in range(number, start):
+            is_text = row not in spans and not has_private
+            masked.append(lines[row] if is_text else _without_spans(lines[row], spans.get(row, ()), inline))
         if start < stop:
-            mark = chr(_BLOCK_BASE + len(pieces) % _PLANE)
             prefix = _PREFIX.match(lines[start])
-            pieces[mark] = "\n".join(lines[start:stop])
-            masked.append((prefix.group() if prefix else "") + mark)
+            masked.append((prefix.group() if prefix else "") + block.of("\n".join(lines[start:stop])))
         number = stop
-    if len(pieces) >= _PLANE:
+    if max(len(inline.pieces), len(block.pieces)) > _PLANE:
+        return Masked(chr(_BLOCK_BASE), {chr(_BLOCK_BASE): text})
+    return Masked("\n".join(masked), {**inline.pieces, **block.pieces})
+
+
+def unmask(text: str, masked: Masked) -> str:
+    """`text`, the masked one after some rules, with the code of `masked` back in its place.
+
+    Where a rule changed the indent in front of a block (a callout becomes a quote), the code's lines follow.
+    """
+    if not masked.pieces:
         return text
-    return _restore(rewrite("\n".join(masked)), pieces)
+    return _PRIVATE.sub(partial(_restored, masked.pieces), text)
 
 
-@lru_cache(maxsize=64)  # most rules leave most pages alone: the next one asks about the same text
+class _Marks:
+    """Gives each different piece of code a character. The same code twice is the same piece."""
+
+    def __init__(self, base: int) -> None:
+        self.pieces: dict[str, str] = {}
+        self._base = base
+        self._known: dict[str, str] = {}
+
+    def of(self, code: str) -> str:
+        mark = self._known.get(code)
+        if mark is None:
+            mark = self._known[code] = chr(self._base + len(self.pieces) % _PLANE)
+            self.pieces[mark] = code
+        return mark
+
+
 def _code(
-    text: str, indented: bool = True
-) -> tuple[tuple[tuple[int, int], ...], dict[int, tuple[tuple[int, int], ...]]]:
-    """Line ranges of block code, and per line the column ranges of inline code."""
-    lines = text.split("\n")
-    blocks = _fences(lines)
-    if "`" not in text and not _INDENTED.search(text) and "<pre" not in text:
-        return tuple(blocks), {}
+    text: str, lines: list[str], *, indented: bool
+) -> tuple[Sequence[_Rows], dict[int, tuple[_Columns, ...]]]:
+    """The lines of block code, and per line the columns of inline code."""
+    blocks = _fences(lines) if "```" in text or "~~~" in text or "$$" in text else []
+    if not _may_hold_code(text):
+        return blocks, {}
     blank = list(lines)
     for start, stop in blocks:
-        # A line of text keeps the paragraphs around a block apart for the parser, as the block did.
+        # Lines without text keep the paragraphs around a block apart, as the block did.
         blank[start:stop] = [""] * (stop - start)
     if not indented:
         blank = [line.lstrip() for line in blank]
-    spans: dict[int, tuple[tuple[int, int], ...]] = {}
-    for token in _PARSER.parse("\n".join(blank)):
-        if token.map is None:
-            continue
-        start, stop = token.map
-        if token.type in {"code_block", "fence"} or (
-            token.type == "html_block" and token.content.lstrip().startswith("<pre")
-        ):
-            while stop > start and not lines[stop - 1].strip():
-                stop -= 1
-            blocks.append((start, stop))
-        elif token.type == "inline":
-            spans.update(_inline(lines, start, stop))
+    spans: dict[int, tuple[_Columns, ...]] = {}
+    for block in _leaves(scan(blank), blank):
+        first, last = block.first, block.last
+        if block.kind in {"code", "fence"} or (block.kind == "html" and _is_pre(blank[first])):
+            while last > first and not lines[last - 1].strip():
+                last -= 1
+            blocks.append((first, last))
+        elif block.kind == "table":
+            for row in (first, *range(first + 2, last)):
+                spans.update(_inline(lines, row, row + 1))
+        elif block.kind in {"paragraph", "heading"} and "`" in "\n".join(lines[first:last]):
+            is_underlined = block.mark in {"=", "-"}
+            spans.update(_inline(lines, first, last - 1 if is_underlined else last))
     return _merged(blocks), spans
 
 
-def _fences(lines: list[str]) -> list[tuple[int, int]]:
+def _leaves(blocks: Iterable[Block], lines: list[str]) -> Iterator[Block]:
+    """The blocks that hold no others. Lists and quotes in which no code can be are passed over."""
+    for block in blocks:
+        if block.kind not in {"list", "item", "quote"}:
+            yield block
+        elif _may_hold_code("\n".join(lines[block.first : block.last])):
+            yield from _leaves(block.inside(), lines)
+
+
+def _may_hold_code(text: str) -> bool:
+    """Fences not counted."""
+    return "`" in text or "    " in text or "\t" in text or "<pre" in text
+
+
+def _is_pre(line: str) -> bool:
+    return line[line.find("<") :].startswith("<pre")
+
+
+def _fences(lines: list[str]) -> list[_Rows]:
     """Fences anywhere, also inside HTML tags such as `<aside>`, where a parser would not see them."""
-    found: list[tuple[int, int]] = []
-    row = 0
-    while row < len(lines):
-        fence = _FENCE.match(lines[row])
-        if fence and not (fence["fence"][0] == "`" and "`" in fence["info"]):
-            mark = re.escape(fence["fence"][0])
-            close = re.compile(rf"^[ \t>]*{mark}{{{len(fence['fence'])},}}[ \t]*$")
-            stop = _close(lines, row, close, quoted=">" in fence["prefix"]) or len(lines)
-        elif (tex := _TEX.match(lines[row])) is not None:
-            stop = _close(lines, row, _TEX, quoted=">" in tex["prefix"]) or row  # a lone `$$` opens nothing
-        else:
-            stop = row
-        if stop > row:
-            found.append((row, stop))
-        row = max(stop, row + 1)
+    found: list[_Rows] = []
+    stop = 0
+    for row, line in enumerate(lines):
+        if row >= stop and ("```" in line or "~~~" in line or "$$" in line):
+            stop = _end_of_fence(lines, row)
+            if stop > row:
+                found.append((row, stop))
     return found
+
+
+def _end_of_fence(lines: list[str], row: int) -> int:
+    """The line after the fence or equation that opens here; `row` itself if none does."""
+    fence = _FENCE.match(lines[row])
+    if fence and not (fence["fence"][0] == "`" and "`" in fence["info"]):
+        mark = re.escape(fence["fence"][0])
+        close = re.compile(rf"^[ \t>]*{mark}{{{len(fence['fence'])},}}[ \t]*$")
+        return _close(lines, row, close, quoted=">" in fence["prefix"]) or len(lines)
+    tex = _TEX.match(lines[row])
+    # A lone `$$` opens nothing.
+    return (_close(lines, row, _TEX, quoted=">" in tex["prefix"]) or row) if tex else row
 
 
 def _close(lines: list[str], start: int, close: re.Pattern[str], *, quoted: bool) -> int | None:
@@ -158,7 +221,7 @@ def _merged(blocks: list[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
     return tuple(merged)
 
 
-def _mask_spans(line: str, spans: tuple[tuple[int, int], ...], pieces: dict[str, str]) -> str:
+def _without_spans(line: str, spans: Iterable[_Columns], marks: _Marks) -> str:
     """The line with code spans, and private-use characters of its own, each behind one character."""
     whole = [*spans, *((found.start(), found.end()) for found in _PRIVATE.finditer(line))]
     out: list[str] = []
@@ -166,28 +229,25 @@ def _mask_spans(line: str, spans: tuple[tuple[int, int], ...], pieces: dict[str,
     for begin, end in sorted(whole):
         if begin < column or begin == end:
             continue
-        mark = chr(_INLINE_BASE + len(pieces) % _PLANE)
-        pieces[mark] = line[begin:end]
-        out += [line[column:begin], mark]
+        out += [line[column:begin], marks.of(line[begin:end])]
         column = end
     return "".join((*out, line[column:]))
 
 
-def _restore(text: str, pieces: dict[str, str]) -> str:
-    out: list[str] = []
-    for line in text.split("\n"):
-        block = BLOCK.search(line)
-        if block is None:
-            out.append(_PRIVATE.sub(lambda mark: pieces[mark.group()], line))
-            continue
-        before = _PRIVATE.sub(lambda mark: pieces[mark.group()], line[: block.start()])
-        after = line[block.end() :]
-        code = pieces[block.group()].split("\n")
-        old = _PREFIX.match(code[0])
-        indent = old.group() if old else ""
-        for number, piece in enumerate(code):
-            bare = piece.removeprefix(indent)
-            head = before if number == 0 or (bare and piece.startswith(indent)) else before.rstrip(" \t")
-            out.append(piece if before == indent else head + bare)
-        out[-1] += _PRIVATE.sub(lambda mark: pieces[mark.group()], after)
-    return "\n".join(out)
+def _restored(pieces: Mapping[str, str], mark: re.Match[str]) -> str:
+    """What stands for a mark; the lines of a block get the indent that the mark has now."""
+    code = pieces[mark.group()]
+    before = mark.string[mark.string.rfind("\n", 0, mark.start()) + 1 : mark.start()]
+    if not BLOCK.match(mark.group()) or BLOCK.search(before):
+        return code
+    old = _PREFIX.match(code)
+    indent = old.group() if old else ""
+    first, *others = code.split("\n")
+    if before == indent:
+        return code.removeprefix(indent)
+    head = _PRIVATE.sub(partial(_restored, pieces), before)
+    lines = [first.removeprefix(indent)]
+    for line in others:
+        bare = line.removeprefix(indent)
+        lines.append((head if bare and line.startswith(indent) else head.rstrip(" \t")) + bare)
+    return "\n".join(lines)

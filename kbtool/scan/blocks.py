@@ -46,10 +46,10 @@ def _blocks(view: _View) -> Iterator[Block]:
     lines, row = view.lines, 0
     while row < len(lines):
         line = lines[row]
-        if at.is_blank(line):
+        if not line or at.is_blank(line):
             row += 1
             continue
-        if line[0] not in at.MARKS and (row + 1 == len(lines) or at.is_blank(lines[row + 1])):
+        if line[0] not in at.MARKS and (row + 1 == len(lines) or not lines[row + 1]):
             yield Block("paragraph", view.first + row, view.first + row + 1)
             row += 2
             continue

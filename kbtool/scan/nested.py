@@ -25,14 +25,15 @@ def end_of_list(lines: Sequence[str], first: int) -> int | None:
         return None
     is_after_blank = False
     for row in range(first + 1, len(lines)):
-        line = _untabbed(lines[row])
-        before = line[:indent].strip(at.BLANKS)
-        if not before and at.is_blank(line):
+        line = lines[row]
+        if not line or at.is_blank(line):
             is_after_blank = True
             continue
-        if _has_quoted_tab(lines[row]):
-            return None
-        if before:
+        if "\t" in line:
+            if _has_quoted_tab(line):
+                return None
+            line = _untabbed(line)
+        if line[:indent].strip(" "):
             own, sign = _item(line)
             if sign != mark or at.is_rule(line):
                 return row if _is_below(line, mark, is_after_blank=is_after_blank) else None
