@@ -3,15 +3,33 @@
 from __future__ import annotations
 
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from kbtool.clean import RULES, clean
+from kbtool.clean import RULES, Rule, clean
+from kbtool.clean.code import mask, unmask
+from kbtool.clean.rule import View
 from kbtool.model import Kind, Page
 
 CASES = Path(__file__).parent / "cases" / "clean"
 FOLDERS = sorted(path.parent for path in CASES.glob("*/*/input.md"))
+
+
+def at_work(page: Page) -> list[tuple[Rule, Page, Page]]:
+    """Each rule that changes the page in one pass, with what it was shown and what it made of it."""
+    found = []
+    for rule in RULES:
+        if page.kind in rule.kinds:
+            masked = mask(page.markdown, indented=rule.view is View.TEXT)
+            shown = page if rule.view is View.RAW else replace(page, markdown=masked.text)
+            after = rule.apply(shown)
+            if after != shown:
+                found.append((rule, shown, after))
+            text = after.markdown if rule.view is View.RAW else unmask(after.markdown, masked)
+            page = replace(after, markdown=text)
+    return found
 
 
 def page_of(markdown: str, kind: Kind = Kind.NOTION_MARKDOWN, **known) -> Page:
@@ -45,13 +63,8 @@ def test_every_rule_is_seen_at_work_in_some_case():
         kind = Kind(facts.pop("kind"))
         facts["columns"] = frozenset(facts.pop("columns", ()))
         page = page_of((folder / "input.md").read_bytes().decode("utf-8"), kind, **facts)
-        for rule, kinds in RULES:
-            if kind in kinds:
-                after = rule(page)
-                if after != page:
-                    seen.add(rule.__name__)
-                page = after
-    assert seen == {rule.__name__ for rule, _ in RULES}
+        seen |= {rule.name for rule, _, _ in at_work(page)}
+    assert seen == {rule.name for rule in RULES}
 
 
 def test_a_row_without_a_known_database_keeps_its_first_lines_as_text():

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 
 from markdown_it import MarkdownIt
@@ -30,6 +31,14 @@ _PREFIX = re.compile(r"^[ \t>]*")
 _PARSER = MarkdownIt("commonmark").enable("table").disable("inline")
 
 
+@dataclass(frozen=True, slots=True)
+class Masked:
+    """A text whose code is hidden: in `text` each piece is one private-use character."""
+
+    text: str
+    pieces: Mapping[str, str]
+
+
 def outside_code(text: str, rewrite: Callable[[str], str], *, indented: bool = True) -> str:
     """`text` rewritten, except its fenced and indented code, `$$` blocks, `<pre>` and inline code.
 
@@ -38,10 +47,16 @@ def outside_code(text: str, rewrite: Callable[[str], str], *, indented: bool = T
     `indented`, text counts as text however far it is indented: tags are, and what stands in them. A page with
     more than 65,000 pieces of code is returned as it came.
     """
+    masked = mask(text, indented=indented)
+    return unmask(rewrite(masked.text), masked)
+
+
+def mask(text: str, *, indented: bool = True) -> Masked:
+    """`text` with its code hidden, for `unmask` to put back."""
     lines = text.split("\n")
     blocks, spans = _code(text, indented)
     if not blocks and not spans and not _PRIVATE.search(text):
-        return rewrite(text)
+        return Masked(text, {})
     pieces: dict[str, str] = {}
     masked: list[str] = []
     number = 0
@@ -54,8 +69,14 @@ def outside_code(text: str, rewrite: Callable[[str], str], *, indented: bool = T
             masked.append((prefix.group() if prefix else "") + mark)
         number = stop
     if len(pieces) >= _PLANE:
-        return text
-    return _restore(rewrite("\n".join(masked)), pieces)
+        prefix = _PREFIX.match(text)
+        return Masked((prefix.group() if prefix else "") + chr(_BLOCK_BASE), {chr(_BLOCK_BASE): text})
+    return Masked("\n".join(masked), pieces)
+
+
+def unmask(text: str, masked: Masked) -> str:
+    """A text made from `masked.text`, with the code back in its places."""
+    return _restore(text, masked.pieces) if masked.pieces else text
 
 
 @lru_cache(maxsize=64)  # most rules leave most pages alone: the next one asks about the same text
@@ -173,7 +194,7 @@ def _mask_spans(line: str, spans: tuple[tuple[int, int], ...], pieces: dict[str,
     return "".join((*out, line[column:]))
 
 
-def _restore(text: str, pieces: dict[str, str]) -> str:
+def _restore(text: str, pieces: Mapping[str, str]) -> str:
     out: list[str] = []
     for line in text.split("\n"):
         block = BLOCK.search(line)
