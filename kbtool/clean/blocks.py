@@ -104,4 +104,6 @@ def _tidied(text: str) -> str:
 
 def is_untidy(text: str) -> bool:
     """Whether `tidy_lines` may find something."""
-    return any(part in text for part in ("  ", " \n", "\t", "\n\n\n")) or text != text.strip(" \n")
+    if any(part in text for part in (" \n", "\t", "\n\n\n")) or text != text.strip(" \n"):
+        return True
+    return "  " in text.replace("\n        ", "\n").replace("\n    ", "\n")  # what hangs from a list is tidy

@@ -24,6 +24,13 @@ def mend_bold(page: Page) -> Page:
     return with_text(page, "\n".join(map(_mended_line, page.markdown.split("\n"))))
 
 
+def is_broken(text: str) -> bool:
+    """Whether `mend_bold` may find something. A line with code is looked at when its code is hidden."""
+    return "**" in text and any(
+        "`" in line or _mended_line(line) != line for line in text.split("\n") if "**" in line
+    )
+
+
 def _mended_line(line: str) -> str:
     if "**" not in line or _RULE.match(line):
         return line

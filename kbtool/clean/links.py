@@ -20,9 +20,12 @@ from kbtool.clean.targets import (
 from kbtool.model import Page
 
 _LINK_LINE = re.compile(rf"[ \t>]*{LINK.pattern}[ \t]*$")
+LOCAL = re.compile(r"\]\(<?(?:(?![A-Za-z][A-Za-z0-9+.-]*:|//)|[^\s()]*?(?:notion|soundefined|#))")
+"""The target of a link that leads into the export or the workspace, or to a heading."""
+ADDRESS_AS_TEXT = re.compile(r"\[[ \t]*https?://")
 _URL = re.compile(r"https?://\S+")
-_DATE_MENTION = re.compile(
-    r"(?<![\w@./])@(?=(?:January|February|March|April|May|June|July|August|September|October|November|December)"
+DATE_MENTION = re.compile(
+    r"@(?<![\w@./]@)(?=(?:January|February|March|April|May|June|July|August|September|October|November|December)"
     r" \d|\d{4}[-/年년]|Today\b|Yesterday\b|Tomorrow\b)"
 )
 
@@ -104,4 +107,4 @@ def _collapsed(link: re.Match[str]) -> str:
 
 def plain_dates(page: Page) -> Page:
     """A date mention is written `@March 28, 2023`."""
-    return with_text(page, _DATE_MENTION.sub("", page.markdown))
+    return with_text(page, DATE_MENTION.sub("", page.markdown))

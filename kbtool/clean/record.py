@@ -11,6 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from kbtool.model import Page, Removal
@@ -49,7 +50,7 @@ def _dropped(before: str, after: str) -> Iterator[str]:
     """
     if before == after:
         return
-    changes = [(_bare(old), _bare(new)) for old, new in _changes(before.split("\n"), after.split("\n"))]
+    changes = _changes(_bare(before), _bare(after))
     gone, empty = _missing(changes)
     if not gone and not empty:
         return
@@ -81,8 +82,9 @@ def _take(words: Sequence[str], gone: Counter[str]) -> bool:
     return True
 
 
-def _bare(lines: Sequence[str]) -> list[str]:
-    return [bare for line in lines if (bare := line.strip())]
+@lru_cache(maxsize=2)  # what one rule leaves is what the next one finds
+def _bare(text: str) -> Sequence[str]:
+    return [bare for line in text.split("\n") if (bare := line.strip())]
 
 
 def _missing(changes: Sequence[tuple[list[str], list[str]]]) -> tuple[Counter[str], Counter[str]]:
@@ -100,7 +102,7 @@ def _missing(changes: Sequence[tuple[list[str], list[str]]]) -> tuple[Counter[st
     return +words, +empty
 
 
-def _changes(old: list[str], new: list[str]) -> list[tuple[list[str], list[str]]]:
+def _changes(old: Sequence[str], new: Sequence[str]) -> list[tuple[list[str], list[str]]]:
     """Stretches that are gone or changed, each with what stands there now."""
     if len(old) == len(new):
         pairs = [(was, now) for was, now in zip(old, new, strict=True) if was != now]
@@ -109,7 +111,7 @@ def _changes(old: list[str], new: list[str]) -> list[tuple[list[str], list[str]]
     return _walk(old, new)
 
 
-def _walk(old: list[str], new: list[str]) -> list[tuple[list[str], list[str]]]:
+def _walk(old: Sequence[str], new: Sequence[str]) -> list[tuple[list[str], list[str]]]:
     """The changes, from walking both sides once.
 
     An item that the other side has too few of is a change; where all that remains is equal and yet in

@@ -18,7 +18,7 @@ NOTION = frozenset({Kind.NOTION_MARKDOWN, Kind.NOTION_HTML, Kind.NOTION_DATABASE
 LARK = frozenset({Kind.LARK_MARKDOWN, Kind.LARK_BLOCKS})
 EXPORTED = NOTION | LARK  # a plain Markdown folder was written by hand: `---` may make a heading there
 
-_LINK = holding("](")
+_LINK = links.LOCAL.search
 _IMAGE = holding("![")
 _TAG = holding("<")
 
@@ -47,12 +47,12 @@ RULES: tuple[Rule, ...] = (
     Rule(images.drop_repeated_captions, ALL, _IMAGE),  # while the captions are still in the images
     Rule(images.plain_images, ALL, _IMAGE),
     Rule(links.unlink_pages, ALL, _LINK),
-    Rule(links.collapse_bookmarks, ALL, holding("](http")),
-    Rule(links.plain_dates, NOTION, holding("@")),
+    Rule(links.collapse_bookmarks, ALL, links.ADDRESS_AS_TEXT.search),
+    Rule(links.plain_dates, NOTION, links.DATE_MENTION.search),
     Rule(lark.name_members, LARK, holding("<mention-user"), View.TAGS),  # when what is left is text
     Rule(text.drop_title_emoji, ALL, line_with(text.PICTORIAL), titles=True),
     Rule(text.plain_headings, ALL, re.compile(r"#[ \t]+\*\*").search),
-    Rule(bold.mend_bold, ALL, holding("**")),
+    Rule(bold.mend_bold, ALL, bold.is_broken),
     Rule(blocks.tidy_todos, ALL, re.compile(r"\[[ xX]\][ \t]{2}").search),
     Rule(blocks.drop_empty_items, EXPORTED, line_with(blocks.EMPTY_ITEM)),
     Rule(blocks.drop_dividers, EXPORTED, line_with(blocks.DIVIDER)),

@@ -20,7 +20,7 @@ IMAGE = re.compile(rf"!\[(?P<alt>{_TEXT})\]{_IN_BRACKETS}")
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:|//")
 _NOTION_PAGE = re.compile(
-    r"https?://(?:www\.|app\.)?notion\.(?:so|com)/\S*[0-9a-f]{32}|notion://|https?://\S*soundefined"
+    r"https?://(?:www\.|app\.)?notion\.(?:so|com)/\S*[0-9a-f]{32}|notion://|https?://[^\s()]*soundefined"
 )
 _SUFFIX = re.compile(r"[^/]\.[A-Za-z0-9]{1,5}$")
 _ID = re.compile(
