@@ -18,8 +18,8 @@ DIVIDER = (
     r"(?:-[ \t]*-[ \t]*-[- \t]*|\*[ \t]*\*[ \t]*\*[* \t]*|_[ \t]*_[ \t]*_[_ \t]*)(?=\n|\Z)"
 )
 _DIVIDER = re.compile(rf"(?m)^{DIVIDER}")
-_GAP = re.compile(r"(?<=[^\s>|*+.)\]-])[ \t]{2,}(?=\S)")
-# Not behind a list or quote mark: there it is indent.
+_GAP = re.compile(r"(?<=\S)[ \t]{2,}(?=\S)")
+_MARKS = re.compile(r"[ \t>]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)*(?:\[[ xX]\][ \t]+)?")
 
 
 def outdent_children(page: Page) -> Page:
@@ -96,7 +96,9 @@ def _tidied(text: str) -> str:
     for line in text.split("\n"):
         bare = line.rstrip(" \t")
         if "  " in bare or "\t" in bare:
-            bare = _GAP.sub(" ", bare)
+            marks = _MARKS.match(bare)
+            start = marks.end() if marks else 0  # behind the marks of lists and quotes it is indent
+            bare = bare[:start] + _GAP.sub(" ", bare[start:])
         if bare or (out and out[-1]):
             out.append(bare)
     return "\n".join(out)

@@ -27,7 +27,7 @@ _TEMPORARY = re.compile(
     re.IGNORECASE,
 )
 _ICON = re.compile(r"https?://(?:www\.|app\.)?notion\.(?:so|com)/icons/|/icons/\w+\.svg$")
-_ALONE = re.compile(rf"[ \t>]*{IMAGE.pattern}[ \t]*$")
+_ALONE = re.compile(rf"[ \t>]*(?:(?:[-*+]|\d{{1,9}}[.)])[ \t]+)?{IMAGE.pattern}[ \t]*$")
 
 
 def drop_repeated_captions(page: Page) -> Page:

@@ -22,7 +22,7 @@ from kbtool.model import Page
 _LINK_LINE = re.compile(rf"[ \t>]*{LINK.pattern}[ \t]*$")
 LOCAL = re.compile(r"\]\(<?(?:(?![A-Za-z][A-Za-z0-9+.-]*:|//)|[^\s()]*?(?:notion|soundefined|#))")
 """The target of a link that leads into the export or the workspace, or to a heading."""
-ADDRESS_AS_TEXT = re.compile(r"\[[ \t]*https?://")
+ADDRESS_AS_TEXT = re.compile(r"\[[ \t]*(?:https?://|\]\(<?https?://)")
 _URL = re.compile(r"https?://\S+")
 DATE_MENTION = re.compile(
     r"@(?<![\w@./]@)(?=(?:January|February|March|April|May|June|July|August|September|October|November|December)"
@@ -94,13 +94,13 @@ def _unlinked(page: Page, link: re.Match[str]) -> str:
 
 
 def collapse_bookmarks(page: Page) -> Page:
-    """A bookmark repeats its address as its text: `[https://a.example](https://a.example)`."""
+    """A bookmark repeats its address as its text, or shows nothing: `[](https://a.example)`."""
     return with_text(page, LINK.sub(_collapsed, page.markdown))
 
 
 def _collapsed(link: re.Match[str]) -> str:
     text, target = link["text"].strip(), link["target"]
-    same = _URL.fullmatch(text) and text.rstrip("/") == target.rstrip("/")
+    same = _URL.fullmatch(text or target) and (text or target).rstrip("/") == target.rstrip("/")
     glued = link.string[link.end() : link.end() + 1].isalnum()  # the address would swallow what follows
     return target if same and not glued else link.group()
 

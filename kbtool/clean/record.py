@@ -19,6 +19,7 @@ from kbtool.model import Page, Removal
 _UNIT = r"\]\((?:[^()\s]|\([^()\s]*\))*\)|<[^<>\n]*>|\w+|[^\w\s!-~]"
 _UNITS = re.compile(_UNIT)  # link targets, tags, words, and signs that say something, such as emoji
 _TOKENS = re.compile(rf"(?:{_UNIT}|[!-~])[^\S\n]*|\n")
+_CLOSERS = " \t.,:;!?)"  # at the beginning of a phrase they belong to what stands before it
 _TARGET = re.compile(r"^\]\((.*)\)$")
 _MARKS = re.compile(r"(?:</?[a-z-]+ */?>|[\s!-/:-@\[-`{-~\u200b\u2060\ufeff\u00ad])*")
 # White space, ASCII punctuation and bare tags: what shows nothing when it is there.
@@ -152,9 +153,9 @@ def _phrases(before: str, after: str, gone: Counter[str]) -> Iterator[str]:
             if _take(_UNITS.findall(token), gone):
                 phrase.append(token)
             else:
-                yield from _texts("".join(phrase))
+                yield from _texts("".join(phrase).lstrip(_CLOSERS))
                 phrase = []
-        yield from _texts("".join(phrase))
+        yield from _texts("".join(phrase).lstrip(_CLOSERS))
 
 
 def _texts(phrase: str) -> list[str]:
