@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from dataclasses import replace
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -209,9 +210,9 @@ def test_the_record_holds_only_what_stood_in_the_page(markdown, kind):
 
 
 @QUICK
-@given(st.one_of(NOTION_PAGES, LARK_PAGES, DIRT, TAGGED), KINDS)
-def test_a_rule_whose_trigger_does_not_fire_would_change_nothing(text, kind):
-    for step in cleaning.steps(page_of(text, kind)):
+@given(st.one_of(NOTION_PAGES, LARK_PAGES, DIRT, TAGGED), DIRT, KINDS)
+def test_a_rule_whose_trigger_does_not_fire_would_change_nothing(text, title, kind):
+    for step in cleaning.steps(replace(page_of(text, kind), title=title)):
         assert step.rule.concerns(step.shown) or step.after == step.shown, step.rule.name
 
 

@@ -9,6 +9,7 @@ from kbtool.clean.rule import with_text
 from kbtool.model import Page
 
 _ITEM = re.compile(r"(?:[-*+]|\d{1,9}[.)])(?:[ \t]|$)")
+_INDENTED = re.compile(r"\n[ \t]*\n(?: {4}| {0,3}\t)[ \t]*+[^\n]")
 _FENCE = re.compile(r"`{3,}|~{3,}")
 EMPTY_ITEM = r"(?P<indent>[ \t>]*)(?:[-*+]|\d{1,9}[.)])(?:[ \t]+\[[ xX]?\])?[ \t]*(?:\n|\Z)"
 _EMPTY_ITEM = re.compile(EMPTY_ITEM)
@@ -32,10 +33,15 @@ def outdent_children(page: Page) -> Page:
     return with_text(page, outside_code(page.markdown, _outdented, indented=False))
 
 
+def may_have_children(text: str) -> bool:
+    """Whether a line begins with an indent that may be a child's."""
+    return _INDENTED.search(f"\n\n{text}") is not None
+
+
 def _outdented(text: str) -> str:
     out: list[str] = []
     taken = 0  # columns that are taken off the lines of this child
-    in_list = after_blank = False
+    in_list, after_blank = False, True
     fence = ""  # what closes the code that these lines are; nothing when code is masked
     for line in text.split("\n"):
         bare = line.lstrip(" \t")
@@ -47,7 +53,7 @@ def _outdented(text: str) -> str:
         width = len(line[: len(line) - len(bare)].expandtabs(4)) if line[0] in " \t" else 0
         if width < taken:
             taken, in_list = 0, False
-        if width >= taken + 4 and not in_list:
+        if width >= taken + 4 and after_blank and not in_list:
             taken = width
         if bare[0] in "-*+0123456789" and _ITEM.match(bare):
             in_list = True

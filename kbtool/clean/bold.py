@@ -52,6 +52,8 @@ def _bold(inner: str, before: str, after: str) -> str:
     bare = inner.strip()
     head = inner[: len(inner) - len(inner.lstrip())]
     tail = inner[len(inner.rstrip()) :]
+    if "\\" in bare or "&" in bare:
+        return f"{head}**{bare}**{tail}"  # its points may belong to an escape or an entity
     if not head and before[-1:].isalnum():
         head, bare = _parted(bare, len(bare) - len(bare.lstrip(_OPENING)))
     if not tail and after[:1].isalnum():

@@ -49,6 +49,8 @@ def _ends(lines: list[str]) -> dict[int, int]:
     ends: dict[int, int] = {}
     unclosed: list[int] = []
     for row, line in enumerate(lines):
+        if "aside>" not in line:
+            continue
         if _OPEN.match(line):
             unclosed.append(row)
         if line.rstrip().endswith(_CLOSE) and unclosed:
@@ -62,7 +64,7 @@ def _body(lines: list[str], indent: str) -> list[str]:
     begins = False
     for line in lines:
         bare = line.removeprefix(indent)
-        if opening := _OPEN.match(bare):
+        if "<aside>" in bare and (opening := _OPEN.match(bare)):
             bare, begins = bare[opening.end() :], True
             if body and body[-1]:
                 body.append("")

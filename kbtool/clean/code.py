@@ -98,7 +98,7 @@ def _code(
     for token in _PARSER.parse("\n".join(blank)):
         if token.map is None:
             continue
-        start, stop = token.map
+        start, stop = token.map[0], min(token.map[1], len(lines))
         if token.type in {"code_block", "fence"} or (
             token.type == "html_block" and token.content.lstrip().startswith("<pre")
         ):

@@ -8,7 +8,10 @@ from kbtool.clean.rule import with_text
 from kbtool.clean.targets import LINK, is_private, is_relative, key, label
 from kbtool.model import Page
 
-_ENTRY = re.compile(rf"[ \t>]*(?:(?:[-*+]|\d{{1,9}}[.)])[ \t]+)?(?:\*\*)?{LINK.pattern}(?:\*\*)?[ \t]*$")
+_MARKS = r"[ \t>]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)?(?:\*\*)?"
+ENTRY = rf"{_MARKS}\[(?![ xX]?\])"
+"""What an entry begins with, and no to-do."""
+_ENTRY = re.compile(rf"{_MARKS}{LINK.pattern}(?:\*\*)?[ \t]*$")
 _HEADING = re.compile(r"[ \t>]*(?:[-*+][ \t]+)?#{1,6}[ \t]+(.*)$")
 _FEWEST = 3
 

@@ -19,6 +19,7 @@ from kbtool.clean.targets import (
 )
 from kbtool.model import Page
 
+FIRST_IN_LINE = r"[ \t>]*\["
 _LINK_LINE = re.compile(rf"[ \t>]*{LINK.pattern}[ \t]*$")
 LOCAL = re.compile(r"\]\(<?(?:(?![A-Za-z][A-Za-z0-9+.-]*:|//)|[^\s()]*?(?:notion|soundefined|#))")
 """The target of a link that leads into the export or the workspace, or to a heading."""

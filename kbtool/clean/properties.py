@@ -66,7 +66,7 @@ def split_properties(page: Page) -> Page:
 
     They stay in `Page.properties`, and are not sent to the dataset yet.
     """
-    if page.properties:
+    if page.properties or not page.columns:
         return page
     found, body = split(page.markdown, page.columns)
     return replace(page, markdown=body, properties=dict(found)) if found else page

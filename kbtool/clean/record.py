@@ -90,17 +90,16 @@ def _bare(text: str) -> Sequence[str]:
 
 def _missing(changes: Sequence[tuple[list[str], list[str]]]) -> tuple[Counter[str], Counter[str]]:
     """The words that the changes took away, and the lines without words, such as an empty bullet."""
-    words: Counter[str] = Counter()
-    empty: Counter[str] = Counter()
-    for old, new in changes:
-        for sign, lines in ((1, old), (-1, new)):
+    words: tuple[list[str], list[str]] = ([], [])
+    wordless: tuple[list[str], list[str]] = ([], [])
+    for change in changes:
+        for side, lines in enumerate(change):
             for line in lines:
                 found = _UNITS.findall(line)
-                for word in found:
-                    words[word] += sign
+                words[side].extend(found)
                 if not found:
-                    empty[line] += sign
-    return +words, +empty
+                    wordless[side].append(line)
+    return Counter(words[0]) - Counter(words[1]), Counter(wordless[0]) - Counter(wordless[1])
 
 
 def _changes(old: Sequence[str], new: Sequence[str]) -> list[tuple[list[str], list[str]]]:
@@ -119,30 +118,23 @@ def _walk(old: Sequence[str], new: Sequence[str]) -> list[tuple[list[str], list[
     another order, something was moved, and the rest is one stretch.
     """
     surplus = Counter(old)  # above zero: too many in `old`; below: too many in `new`
-    for item in new:
-        surplus[item] -= 1
+    surplus.subtract(new)
     found: list[tuple[list[str], list[str]]] = []
-    here: tuple[list[str], list[str]] = ([], [])
     i = j = 0
-    while i < len(old) or j < len(new):
-        if i < len(old) and j < len(new) and old[i] == new[j]:
-            if here[0] or here[1]:
-                found.append(here)
-                here = ([], [])
+    while True:
+        while i < len(old) and j < len(new) and old[i] == new[j]:
             i, j = i + 1, j + 1
-        elif i < len(old) and surplus[old[i]] > 0:
+        first, second = i, j
+        while i < len(old) and surplus[old[i]] > 0:
             surplus[old[i]] -= 1
-            here[0].append(old[i])
             i += 1
-        elif j < len(new) and surplus[new[j]] < 0:
+        while j < len(new) and surplus[new[j]] < 0:
             surplus[new[j]] += 1
-            here[1].append(new[j])
             j += 1
-        else:
-            here[0].extend(old[i:])
-            here[1].extend(new[j:])
+        if (i, j) == (first, second):
             break
-    return [*found, here] if here[0] or here[1] else found
+        found.append((list(old[first:i]), list(new[second:j])))
+    return [*found, (list(old[i:]), list(new[j:]))] if i < len(old) else found
 
 
 def _phrases(before: str, after: str, gone: Counter[str]) -> Iterator[str]:

@@ -18,7 +18,7 @@ NOTION = frozenset({Kind.NOTION_MARKDOWN, Kind.NOTION_HTML, Kind.NOTION_DATABASE
 LARK = frozenset({Kind.LARK_MARKDOWN, Kind.LARK_BLOCKS})
 EXPORTED = NOTION | LARK  # a plain Markdown folder was written by hand: `---` may make a heading there
 
-_LINK = links.LOCAL.search
+_LINK_FIRST = line_with(links.FIRST_IN_LINE)
 _IMAGE = holding("![")
 _TAG = holding("<")
 
@@ -26,7 +26,9 @@ RULES: tuple[Rule, ...] = (
     Rule(text.unify_newlines, ALL, holding("\r", "\ufeff"), View.RAW),
     Rule(properties.split_properties, NOTION, always, View.RAW),  # before anything moves the first line
     Rule(properties.plain_relations, NOTION, always, View.RAW),
-    Rule(blocks.outdent_children, NOTION_MARKDOWN, line_with(r" {4}|\t"), View.RAW),  # or they pass for code
+    Rule(
+        blocks.outdent_children, NOTION_MARKDOWN, blocks.may_have_children, View.RAW
+    ),  # or they pass for code
     Rule(text.plain_spaces, ALL, text.is_unusual, titles=True),
     Rule(callouts.quote_callouts, NOTION, holding("<aside>")),
     Rule(lark.drop_comments, LARK, holding("<!--"), View.TAGS),
@@ -41,12 +43,12 @@ RULES: tuple[Rule, ...] = (
     Rule(lark.lark_headings, LARK, holding("<", "#######"), View.TAGS),
     Rule(lark.lark_breaks, LARK, holding("<br"), View.TAGS),
     Rule(lark.drop_named_emoji, LARK, holding(":"), View.TAGS),
-    Rule(contents.drop_contents, ALL, _LINK),  # while its lines are still links
-    Rule(links.drop_subpage_lines, ALL, _LINK),
-    Rule(links.drop_attachments, EXPORTED, _LINK),
+    Rule(contents.drop_contents, ALL, line_with(contents.ENTRY)),  # while its lines are still links
+    Rule(links.drop_subpage_lines, ALL, _LINK_FIRST),
+    Rule(links.drop_attachments, EXPORTED, _LINK_FIRST),
     Rule(images.drop_repeated_captions, ALL, _IMAGE),  # while the captions are still in the images
     Rule(images.plain_images, ALL, _IMAGE),
-    Rule(links.unlink_pages, ALL, _LINK),
+    Rule(links.unlink_pages, ALL, links.LOCAL.search),
     Rule(links.collapse_bookmarks, ALL, links.ADDRESS_AS_TEXT.search),
     Rule(links.plain_dates, NOTION, links.DATE_MENTION.search),
     Rule(lark.name_members, LARK, holding("<mention-user"), View.TAGS),  # when what is left is text

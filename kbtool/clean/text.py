@@ -29,7 +29,7 @@ def unify_newlines(page: Page) -> Page:
 
 def plain_spaces(page: Page) -> Page:
     """No-break spaces and line separators become spaces, invisible characters go; emoji joiners stay."""
-    title = _plain(page.title).strip()
+    title = _plain(page.title).strip() if is_unusual(page.title) else page.title
     plain = page if title == page.title else replace(page, title=title)
     return with_text(plain, _plain(page.markdown))
 
