@@ -8,15 +8,12 @@ from pathlib import Path
 import pytest
 
 from kbtool.clean import RULES, clean
-from kbtool.model import Kind, Page
+from kbtool.clean.record import removals
+from kbtool.model import Kind
+from tests.cleaning import page_of, steps
 
 CASES = Path(__file__).parent / "cases" / "clean"
 FOLDERS = sorted(path.parent for path in CASES.glob("*/*/input.md"))
-
-
-def page_of(markdown: str, kind: Kind = Kind.NOTION_MARKDOWN, **known) -> Page:
-    facts = {"key": "k", "slug": "s", "title": "Title", "source": "page.md", **known}
-    return Page(markdown=markdown, kind=kind, **facts)
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda path: f"{path.parent.name}/{path.name}")
@@ -45,13 +42,15 @@ def test_every_rule_is_seen_at_work_in_some_case():
         kind = Kind(facts.pop("kind"))
         facts["columns"] = frozenset(facts.pop("columns", ()))
         page = page_of((folder / "input.md").read_bytes().decode("utf-8"), kind, **facts)
-        for rule, kinds in RULES:
-            if kind in kinds:
-                after = rule(page)
-                if after != page:
-                    seen.add(rule.__name__)
-                page = after
-    assert seen == {rule.__name__ for rule, _ in RULES}
+        seen |= {step.rule.name for step in steps(page) if step.after != step.shown}
+    assert seen == {rule.name for rule in RULES}
+
+
+def test_every_rule_says_why_in_one_line():
+    assert len({rule.name for rule in RULES}) == len(RULES)
+    for rule in RULES:
+        assert len(rule.reason) > 20
+        assert rule.reason.endswith((".", "`."))
 
 
 def test_a_row_without_a_known_database_keeps_its_first_lines_as_text():
@@ -74,3 +73,28 @@ def test_a_word_that_only_moved_is_not_reported():
 def test_setext_headings_and_dividers_of_hand_written_pages_stay():
     text = "Returns\n---\n\nWithin 30 days.\n\n***\n\nLast"
     assert clean(page_of(text, Kind.MARKDOWN)).page.markdown == text
+
+
+def dropped(before: str, after: str) -> list[str]:
+    return [removal.text for removal in removals("rule", page_of(before), page_of(after))]
+
+
+def test_of_a_changed_line_the_phrase_that_went_is_on_record():
+    assert dropped("Ask the one (or the other) team.", "Ask the one team.") == ["(or the other)"]
+    assert dropped("See [Costs](Costs%20ab.md). Call [us](b.md)", "See Costs. Call us") == [
+        "Costs%20ab.md",
+        "b.md",
+    ]
+
+
+def test_lines_that_went_are_on_record_whole_and_in_order():
+    assert dropped("a\n- one two\nb\n- \n- three\nc", "a\nb\nc") == ["- one two", "-", "- three"]
+
+
+def test_of_equal_lines_as_many_are_on_record_as_went():
+    assert dropped("same line\n" * 5, "same line\n" * 2) == ["same line"] * 3
+
+
+def test_lines_in_another_order_are_not_on_record():
+    assert dropped("one\ntwo\nthree\nfour", "three\nfour gone\none\ntwo") == []
+    assert dropped("one\ntwo\nthree\nfour", "three\none\ntwo") == ["four"]

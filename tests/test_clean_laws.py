@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from dataclasses import replace
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -11,7 +12,9 @@ from markdown_it import MarkdownIt
 
 from kbtool.clean import clean
 from kbtool.clean.code import outside_code
+from kbtool.clean.record import removals
 from kbtool.model import Kind, Page
+from tests import cleaning
 
 PAGE_ID = "a834d55573614857a48a9ce9ec4194e3"
 WORDS = st.sampled_from(
@@ -50,6 +53,11 @@ BLOCKS = st.one_of(
     TEXT.map(lambda words: f"See {link(words)} first."),
     TEXT.map(lambda words: f"<aside>\n💡 {words}\n\n</aside>"),
     TEXT.map(lambda words: f"- {words}\n    \n    {words}\n    "),
+    TEXT.map(lambda words: f"{words}:\n\n    {words}\n\n    - {words}"),
+    TEXT.map(lambda words: f"**{words}：**{words}, {words}**“{words}”**{words}"),
+    TEXT.map(lambda words: f"<aside>\n💡\n\n{words}\n\n<aside>\n{words}\n</aside>\n\n{words}\n</aside>"),
+    TEXT.map(lambda words: f"[{words}.pdf](Folder%20{PAGE_ID}/{words[0]}.pdf)"),
+    TEXT.map(lambda words: f"# {words}\n\n" + f"- [{words}](#a)\n    " * 3),
     TEXT.map(lambda words: f"## 🎉 **{words}**"),
     TEXT.map(lambda words: f"# {words}"),
     TEXT.map(lambda words: f"{words}\n---"),
@@ -134,7 +142,11 @@ QUICK = settings(max_examples=150, deadline=None, suppress_health_check=[HealthC
 
 
 def page_of(markdown: str, kind: Kind = Kind.NOTION_MARKDOWN) -> Page:
-    return Page("k", "s", "Title", markdown, "page.md", kind, columns=frozenset({"Status", "a"}))
+    return cleaning.page_of(markdown, kind, columns=frozenset({"Status", "a"}))
+
+
+# A removed target or attribute list was never words to a reader, with or without its brackets.
+TARGET = r"#\S*|\S*[%/]\S*\.(?:md|png)|https?://\S+|\{color=.*\}"
 
 
 def words(markdown: str) -> Counter[str]:
@@ -154,8 +166,7 @@ def accounted(page: Page) -> tuple[Counter[str], Counter[str]]:
     cleaned = clean(page)
     after = words(cleaned.page.markdown)
     for removal in cleaned.removals:
-        # A removed target or attribute list was never words to a reader, with or without its brackets.
-        if not re.fullmatch(r"\S*[%/]\S*\.(?:md|png)|https?://\S+|\{color=.*\}", removal.text):
+        if not re.fullmatch(TARGET, removal.text):
             after += words(removal.text)
     return words(page.markdown), after
 
@@ -176,6 +187,40 @@ def test_every_word_of_a_lark_page_is_in_the_page_or_on_record(markdown):
     # The only words that cleaning adds: one stand-in for each member whose name is not in the export.
     stand_in = before + Counter({"同事": members}), before + Counter({"a": members, "colleague": members})
     assert after in stand_in
+
+
+@QUICK
+@given(NOTION_PAGES)
+def test_every_word_that_a_rule_takes_is_on_the_record_of_that_rule(markdown):
+    for step in cleaning.steps(page_of(re.sub(r"\[https://\S+\]\(\S+\)", "", markdown))):
+        after = words(step.after.markdown)
+        for removal in removals(step.rule.name, step.shown, step.after):
+            if not re.fullmatch(TARGET, removal.text):
+                after += words(removal.text)
+        assert after == words(step.shown.markdown), step.rule.name
+
+
+@QUICK
+@given(st.one_of(NOTION_PAGES, LARK_PAGES, TAGGED), KINDS)
+def test_the_record_holds_only_what_stood_in_the_page(markdown, kind):
+    page = page_of(markdown, kind)
+    for removal in clean(page).removals:
+        if len(removal.text.split()) == 1:
+            assert removal.text in markdown
+
+
+@QUICK
+@given(st.one_of(NOTION_PAGES, LARK_PAGES, DIRT, TAGGED), DIRT, KINDS)
+def test_a_rule_whose_trigger_does_not_fire_would_change_nothing(text, title, kind):
+    for step in cleaning.steps(replace(page_of(text, kind), title=title)):
+        assert step.rule.concerns(step.shown) or step.after == step.shown, step.rule.name
+
+
+@QUICK
+@given(st.one_of(NOTION_PAGES, LARK_PAGES), KINDS)
+def test_a_rule_that_changes_nothing_gives_back_the_page_that_it_was_given(markdown, kind):
+    for step in cleaning.steps(page_of(markdown, kind)):
+        assert step.after is step.shown or step.after != step.shown, step.rule.name
 
 
 @QUICK

@@ -5,13 +5,18 @@ Pure: a page in, a page out. `table.py` lists the rules.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
+from functools import cache
+from itertools import groupby
 
-from kbtool.clean.cleaned import Cleaned, removals
+from kbtool.clean.code import mask, unmask
+from kbtool.clean.record import Cleaned, removals
+from kbtool.clean.rule import Rule, View, with_text
 from kbtool.clean.table import RULES
-from kbtool.model import Page, Removal
+from kbtool.model import Kind, Page, Removal
 
-__all__ = ["RULES", "Cleaned", "clean"]
+__all__ = ["RULES", "Cleaned", "Rule", "clean"]
 
 _PASSES = 12  # real pages need two; a text made to need more is left as far as it got
 
@@ -25,11 +30,52 @@ def clean(page: Page) -> Cleaned:
     page = replace(page, removals=())
     for _ in range(_PASSES):
         before = page
-        for rule, kinds in RULES:
-            if page.kind in kinds:
-                after = rule(page)
-                record += removals(rule.__name__, page, after)
-                page = after
+        for view, rules in _steps(page.kind):
+            page = _run(view, rules, page, record)
         if page == before:
             break
     return Cleaned(page, tuple(record))
+
+
+@cache
+def _steps(kind: Kind) -> tuple[tuple[View, tuple[Rule, ...]], ...]:
+    """The rules for a kind, in order; those that follow each other in one view share one masking."""
+    rules = (rule for rule in RULES if kind in rule.kinds)
+    return tuple((view, tuple(group)) for view, group in groupby(rules, key=lambda rule: rule.view))
+
+
+def _run(view: View, rules: tuple[Rule, ...], page: Page, record: list[Removal]) -> Page:
+    """The page after `rules`; what they took out is added to `record`.
+
+    The code is masked when the first rule has something to look at, which often is never.
+    """
+    waiting: Iterator[Rule] = iter(rules)
+    if view is View.RAW:
+        for rule in waiting:
+            page = _apply(rule, page, record)
+        return page
+    first = next((rule for rule in waiting if rule.concerns(page)), None)
+    if first is None:
+        return page
+    masked = mask(page.markdown, indented=view is View.TEXT)
+    shown = with_text(page, masked.text)
+    taken: list[Removal] = []
+    after = _apply(first, shown, taken)
+    for rule in waiting:
+        after = _apply(rule, after, taken)
+    if after is shown:
+        return page
+    for removal in taken:  # what is printable holds no mark of a piece of code
+        text = removal.text
+        record.append(removal if text.isprintable() else replace(removal, text=unmask(text, masked)))
+    return with_text(after, unmask(after.markdown, masked))
+
+
+def _apply(rule: Rule, page: Page, record: list[Removal]) -> Page:
+    if not rule.concerns(page):
+        return page
+    after = rule.apply(page)
+    if after is page:
+        return page
+    record += removals(rule.name, page, after)
+    return after

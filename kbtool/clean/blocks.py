@@ -1,116 +1,117 @@
-"""Rules for blocks: callouts, lists, dividers, blank lines."""
+"""Rules for blocks: what Notion indents, lists, dividers, blank lines."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 
-from kbtool.clean.code import BLOCK, outside_code
-from kbtool.clean.emoji import without_leading
+from kbtool.clean.code import outside_code
+from kbtool.clean.rule import with_text
 from kbtool.model import Page
 
-_ASIDE_OPEN = re.compile(r"^(?P<indent>[ \t>]*)<aside>[ \t]*(?P<rest>.*)$")
-_ASIDE_CLOSE = re.compile(r"^(?P<rest>.*?)[ \t]*</aside>[ \t]*$")
-_ICON_TAG = re.compile(r"^<img\b[^<>]*>[ \t]*")
-_EMPTY_ITEM = re.compile(r"^(?P<indent>[ \t>]*)(?:[-*+]|\d{1,9}[.)])(?:[ \t]+\[[ xX]?\])?[ \t]*$")
-_TODO = re.compile(r"(?m)^([ \t>]*[-*+] \[[ xX]\])[ \t]{2,}(?=\S)")
-_DIVIDER = re.compile(r"(?m)^([ \t>]*)(?:(?:-[ \t]*){3,}|(?:\*[ \t]*){3,}|(?:_[ \t]*){3,})$")
-_GAP = re.compile(
-    r"(?<=[^\s>|*+.)\]-])[ \t]{2,}(?=\S)"
-)  # not behind a list or quote mark: there it is indent
+_ITEM = re.compile(r"(?:[-*+]|\d{1,9}[.)])(?:[ \t]|$)")
+_INDENTED = re.compile(r"\n[ \t]*\n(?: {4}| {0,3}\t)[ \t]*+[^\n]")
+_FENCE = re.compile(r"`{3,}|~{3,}")
+EMPTY_ITEM = r"(?P<indent>[ \t>]*)(?:[-*+]|\d{1,9}[.)])(?:[ \t]+\[[ xX]?\])?[ \t]*(?:\n|\Z)"
+_EMPTY_ITEM = re.compile(EMPTY_ITEM)
+_TODO = re.compile(r"(\n[ \t>]*[-*+] \[[ xX]\])[ \t]{2,}(?=\S)")
+DIVIDER = (
+    r"(?P<mark>[ \t>]*)"
+    r"(?:-[ \t]*-[ \t]*-[- \t]*|\*[ \t]*\*[ \t]*\*[* \t]*|_[ \t]*_[ \t]*_[_ \t]*)(?=\n|\Z)"
+)
+_DIVIDER = re.compile(rf"(?m)^{DIVIDER}")
+_GAP = re.compile(r"(?<=\S)[ \t]{2,}(?=\S)")
+_MARKS = re.compile(r"[ \t>]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)*(?:\[[ xX]\][ \t]+)?")
 
 
-def quote_callouts(page: Page) -> Page:
-    """`<aside>` hides its first paragraph from Markdown parsers; a quote keeps it, without the icon."""
-    return replace(page, markdown=outside_code(page.markdown, _quoted))
+def outdent_children(page: Page) -> Page:
+    """Notion indents the children of a paragraph by four spaces, which Markdown would read as code.
+
+    Its own code always stands in fences. What hangs from a list item keeps its indent.
+    """
+    if _outdented(page.markdown) == page.markdown:
+        return page  # nearly always, and found without a look for code
+    return with_text(page, outside_code(page.markdown, _outdented, indented=False))
 
 
-def _quoted(text: str) -> str:
-    lines = text.split("\n")
+def may_have_children(text: str) -> bool:
+    """Whether a line begins with an indent that may be a child's."""
+    return _INDENTED.search(f"\n\n{text}") is not None
+
+
+def _outdented(text: str) -> str:
     out: list[str] = []
-    row = 0
-    while row < len(lines):
-        opening = _ASIDE_OPEN.match(lines[row])
-        stop = _end_of_aside(lines, row) if opening else None
-        if opening is None or stop is None:
-            out.append(lines[row])
-            row += 1
+    taken = 0  # columns that are taken off the lines of this child
+    in_list, after_blank = False, True
+    fence = ""  # what closes the code that these lines are; nothing when code is masked
+    for line in text.split("\n"):
+        bare = line.lstrip(" \t")
+        if not bare or fence:
+            fence = "" if fence and bare.startswith(fence) else fence
+            after_blank = not bare
+            out.append(line)
             continue
-        inner = [opening["rest"], *lines[row + 1 : stop + 1]] if stop > row else [opening["rest"]]
-        closing = _ASIDE_CLOSE.match(inner[-1])
-        inner[-1] = closing["rest"] if closing else inner[-1]
-        out += _quote(inner, opening["indent"], out)
-        row = stop + 1
-        if row < len(lines) and lines[row].strip():
-            out.append("")  # or the next paragraph would be read as part of the quote
+        width = len(line[: len(line) - len(bare)].expandtabs(4)) if line[0] in " \t" else 0
+        if width < taken:
+            taken, in_list = 0, False
+        if width >= taken + 4 and after_blank and not in_list:
+            taken = width
+        if bare[0] in "-*+0123456789" and _ITEM.match(bare):
+            in_list = True
+        elif width == taken and after_blank:
+            in_list = False
+        if bare[0] in "`~" and (opening := _FENCE.match(bare)):
+            fence = opening.group()
+        after_blank = False
+        out.append(" " * (width - taken) + bare if taken else line)
     return "\n".join(out)
-
-
-def _end_of_aside(lines: list[str], start: int) -> int | None:
-    """The line that closes the callout; None for one that is never closed, or holds another."""
-    for row in range(start, len(lines)):
-        if row > start and _ASIDE_OPEN.match(lines[row]):
-            return None
-        if _ASIDE_CLOSE.match(lines[row]):
-            return row
-    return None
-
-
-def _quote(inner: list[str], indent: str, before: list[str]) -> list[str]:
-    body = [line.removeprefix(indent) for line in inner]
-    while body and not body[0].strip():
-        body.pop(0)
-    while body and not body[-1].strip():
-        body.pop()
-    if not body:
-        return []
-    body[0] = without_leading(_ICON_TAG.sub("", body[0].lstrip())) if not BLOCK.search(body[0]) else body[0]
-    if not body[0].strip():
-        body.pop(0)  # the icon stood alone on its line
-        return _quote([indent + line for line in body], indent, before)
-    gap = [""] if before and before[-1].strip() else []
-    return gap + [f"{indent}> {line}".rstrip() for line in body]
 
 
 def drop_empty_items(page: Page) -> Page:
     """Bullets, numbers and to-dos without text; one that others hang from stays."""
-    return replace(page, markdown=outside_code(page.markdown, _without_empty_items))
+    return with_text(page, _without_empty_items(page.markdown))
 
 
 def _without_empty_items(text: str) -> str:
-    lines = text.split("\n")
     kept: list[str] = []
-    for row, line in enumerate(lines):
+    following = 0  # indent of the next line that stays and holds something
+    for line in reversed(text.split("\n")):
         empty = _EMPTY_ITEM.match(line)
-        if not empty:
+        if empty is None or following > len(empty["indent"]):
             kept.append(line)
-            continue
-        following = next((other for other in lines[row + 1 :] if other.strip()), "")
-        deeper = len(following) - len(following.lstrip()) > len(empty["indent"])
-        if deeper:
-            kept.append(line)
-    return "\n".join(kept)
+            following = len(line) - len(line.lstrip()) if line.strip() else following
+    return "\n".join(reversed(kept))
 
 
 def tidy_todos(page: Page) -> Page:
     """Notion writes two spaces after a to-do's box."""
-    return replace(page, markdown=outside_code(page.markdown, lambda text: _TODO.sub(r"\1 ", text)))
+    return with_text(page, _TODO.sub(r"\1 ", f"\n{page.markdown}")[1:])
 
 
 def drop_dividers(page: Page) -> Page:
     """A divider says nothing, stands as a lone `---` at a chunk's end, and makes the line above a heading."""
-    return replace(page, markdown=outside_code(page.markdown, lambda text: _DIVIDER.sub(r"\1", text)))
+    return with_text(page, _DIVIDER.sub(r"\1", page.markdown))
 
 
 def tidy_lines(page: Page) -> Page:
     """Spaces at line ends and in runs, and blank lines in runs or, in toggles, with four spaces."""
-    return replace(page, markdown=outside_code(page.markdown, _tidied).strip("\n"))
+    return with_text(page, _tidied(page.markdown).strip("\n"))
 
 
 def _tidied(text: str) -> str:
     out: list[str] = []
     for line in text.split("\n"):
-        bare = _GAP.sub(" ", line.rstrip(" \t"))
+        bare = line.rstrip(" \t")
+        if "  " in bare or "\t" in bare:
+            marks = _MARKS.match(bare)
+            start = marks.end() if marks else 0  # behind the marks of lists and quotes it is indent
+            bare = bare[:start] + _GAP.sub(" ", bare[start:])
         if bare or (out and out[-1]):
             out.append(bare)
     return "\n".join(out)
+
+
+def is_untidy(text: str) -> bool:
+    """Whether `tidy_lines` may find something."""
+    if any(part in text for part in (" \n", "\t", "\n\n\n")) or text != text.strip(" \n"):
+        return True
+    return "  " in text.replace("\n        ", "\n").replace("\n    ", "\n")  # what hangs from a list is tidy

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
-from functools import partial
 
-from kbtool.clean.code import outside_code
-from kbtool.clean.targets import IMAGE, is_relative, key
+from kbtool.clean.rule import with_text
+from kbtool.clean.targets import IMAGE, file_name, is_relative, key, label
 from kbtool.model import Page
 
-_FILE_NAME = re.compile(r"\S+\.(?:png|jpe?g|gif|webp|svg|bmp|heic|avif|tiff?)", re.IGNORECASE)
-_DEFAULT_NAMES = frozenset(
-    {"untitled", "image", "img", "unbenannt", "제목없음", "無題", "未命名", "无标题", "图片", "截图", "截屏"}
+_FILE_NAME = re.compile(r"\.(?:png|jpe?g|gif|webp|svg|bmp|heic|avif|tiff?)$", re.IGNORECASE)
+_DEFAULT_NAMES = re.compile(
+    r"untitled|unbenannt|sanstitre|sintítulo|semtítulo|senzatitolo|zondertitel|beznázvu"
+    r"|безназвания|제목없음|無題|未命名|无标题|無標題|名称未設定|image|img|picture|pic|photo|dsc"
+    r"|pasted|pastedimage|clipboard|clipboardimage|capture|bild|screenshot|screenclip"
+    r"|screenrecording|cleanshot|snipaste|whatsappimage|bildschirmfoto|bildschirmaufnahme"
+    r"|capturedécran|schermafbeelding|capturadepantalla|スクリーンショット|화면캡처|스크린샷|图片|圖片|图像|截图"
+    r"|截圖|截屏|屏幕截图|螢幕截圖|屏幕快照|微信图片|微信截图|企业微信截图|画像|캡처"
 )
-_NUMBER = re.compile(r"\d+$")
+"""What applications call an image that nobody named, as `key` writes it, without numbers."""
+_COUNTERS = re.compile(r"\d+|\b(?:at|um|à|om|a las|am|pm|x)\b|(?:上午|下午|午前|午後|오전|오후)|[年月日]")
+_HASH = re.compile(r"(?=.*\d)[0-9a-f-]{16,}")
 _TEMPORARY = re.compile(
     r"data:|https?://internal-api-drive-stream\.|https?://\S*(?:X-Amz-Signature|X-Amz-Credential)="
     r"|https?://(?:s3\.\S*amazonaws\.com/)?secure\.notion-static\.com|https?://prod-files-secure\.s3"
@@ -22,39 +27,42 @@ _TEMPORARY = re.compile(
     re.IGNORECASE,
 )
 _ICON = re.compile(r"https?://(?:www\.|app\.)?notion\.(?:so|com)/icons/|/icons/\w+\.svg$")
-_ALONE = re.compile(rf"^[ \t>]*{IMAGE.pattern}[ \t]*$")
+_ALONE = re.compile(rf"[ \t>]*(?:(?:[-*+]|\d{{1,9}}[.)])[ \t]+)?{IMAGE.pattern}[ \t]*$")
 
 
 def drop_repeated_captions(page: Page) -> Page:
     """Notion writes an image's caption twice: as alternative text and as the paragraph under it."""
-    return replace(page, markdown=outside_code(page.markdown, _without_repeats))
+    return with_text(page, _without_repeats(page.markdown))
 
 
 def _without_repeats(text: str) -> str:
-    lines = text.split("\n")
     kept: list[str] = []
     caption = ""
-    for line in lines:
-        image = _ALONE.match(line)
-        if caption and key(line) == caption and line.strip():
+    for line in text.split("\n"):
+        if not line.strip():
+            kept.append(line)
+            continue
+        if caption and key(label(line)) == caption:
             caption = ""
             continue
         kept.append(line)
-        if image:
-            caption = "" if _is_junk(image["alt"], image["target"]) else key(image["alt"])
-        elif line.strip():
-            caption = ""
+        image = _ALONE.match(line) if "![" in line else None
+        caption = key(_caption(image)) if image else ""
     return "\n".join(kept)
+
+
+def _caption(image: re.Match[str]) -> str:
+    return "" if _is_junk(image["alt"], image["target"]) else label(image["alt"].strip())
 
 
 def plain_images(page: Page) -> Page:
     """Files of the export and addresses that expire show nothing in an answer: only the caption stays."""
-    return replace(page, markdown=outside_code(page.markdown, partial(IMAGE.sub, _plain)))
+    return with_text(page, IMAGE.sub(_plain, page.markdown))
 
 
 def _plain(image: re.Match[str]) -> str:
-    alt, target = image["alt"].strip(), image["target"]
-    words = "" if _is_junk(alt, target) else alt
+    target = image["target"]
+    words = "" if _is_junk(image["alt"], target) else image["alt"].strip()
     if not target or is_relative(target) or _TEMPORARY.match(target) or _ICON.match(target):
         return words
     return f"![{words}]({target})"
@@ -62,13 +70,14 @@ def _plain(image: re.Match[str]) -> str:
 
 def _is_junk(alt: str, target: str) -> bool:
     """Whether the alternative text is a file name, an address or an application's default."""
-    if not key(alt):
+    bare = alt.strip()
+    if _FILE_NAME.search(bare) and (" " not in bare or key(bare) == key(file_name(target))):
         return True
-    name = _NUMBER.sub("", key(alt))
+    if bare == target or bare.startswith(("http://", "https://", "data:")):
+        return True
+    folded = bare.casefold().replace("_", " ")
     return (
-        not name
-        or name in _DEFAULT_NAMES
-        or bool(_FILE_NAME.fullmatch(alt.strip()))
-        or alt.strip() == target
-        or alt.strip().startswith(("http://", "https://", "data:"))
+        not key(bare).strip("0123456789")
+        or bool(_DEFAULT_NAMES.fullmatch(key(_COUNTERS.sub("", folded))))
+        or bool(_HASH.fullmatch(folded))
     )

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import replace
 from html import unescape
 from textwrap import dedent
 from urllib.parse import unquote
 
 from kbtool.clean import lark_tables
-from kbtool.clean.code import outside_code
 from kbtool.clean.emoji import without_leading
+from kbtool.clean.rule import with_text
 from kbtool.clean.targets import LINK
 from kbtool.model import Page
 from kbtool.script import is_mostly_cjk
@@ -30,7 +29,7 @@ _COLUMN = re.compile(r"<column\b[^<>]*>((?:(?!</?column\b).)*)</column>[ \t]*", 
 _LAYOUT = re.compile(r"</?(?:grid|column|view|div|synced_block|synced-block)\b[^<>]*>[ \t]*")
 _ICON_DIV = re.compile(r"<div\b[^<>]*callout-emoji[^<>]*>[^<>]*</div>")
 _LOWER_HEADING = re.compile(r"(?m)^([ \t]*)<h([7-9])\b[^<>]*>(.*?)</h\2>[ \t]*$")
-_LOWER_MARKS = re.compile(r"(?m)^([ \t]*)#{7,9}[ \t]+(\S.*?)[ \t]*$")
+_LOWER_MARKS = re.compile(r"(?m)^([ \t]*)#{7,9}[ \t]+(\S(?:.*\S)?)[ \t]*$")
 _INLINE = re.compile(r"</?(?:text|u|font|span|ins|sup|sub|mention-doc|cite)\b(?:[ \t][^<>]*)?>")
 _EQUATION = re.compile(r"<equation\b[^<>]*>([^<>]*)</equation>")
 _NAMED_MEMBER = re.compile(r"<mention-user\b[^<>]*(?<!/)>[ \t]*([^<>\s][^<>]*)</mention-user>")
@@ -45,7 +44,7 @@ _IMAGE = re.compile(r"<(?:image|img)\b([^<>]*)>(?:</image>)?")
 _CAPTION = re.compile(r"\b(?:alt|caption)=(?:\"([^\"]*)\"|'([^']*)')")
 _SOURCE = re.compile(r"\bsrc=[\"']([^\"'\s]*)[\"']")
 _HEADING = re.compile(r"[ \t>]*#{1,6}[ \t]")
-_ATTRIBUTES = re.compile(r"\{[ \t]*(?:[a-z-]+=(?:\"[^\"\n]*\"|[\w#-]+)[ \t]*)+\}")
+_ATTRIBUTES = re.compile(r"\{[ \t]*(?:[a-z-]+=(?:\"[^\"\n]*\"|[\w#-]++)[ \t]*+)+\}")
 _NAMED_EMOJI = re.compile(
     r"(?m)^([ \t>]*(?:#{1,6}[ \t]+|[-*+][ \t]+)?(?:\*\*)?)(?::[a-z][a-z0-9_+-]*[a-z0-9]:[ \t]*)+"
 )
@@ -56,7 +55,7 @@ _COMMENT = re.compile(r"<!--(?:(?!<!--|-->).)*-->", re.DOTALL)
 
 
 def _rewrite(page: Page, rewrite: Callable[[str], str]) -> Page:
-    return replace(page, markdown=outside_code(page.markdown, rewrite, indented=False))
+    return with_text(page, rewrite(page.markdown))
 
 
 def drop_comments(page: Page) -> Page:

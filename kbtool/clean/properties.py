@@ -11,11 +11,11 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 
+from kbtool.clean.targets import is_private
 from kbtool.model import Page
 
-_RELATION = re.compile(
-    r" \((?:[^()\s]|\([^()\s]*\))*(?:[0-9a-f]{32}|%[0-9A-Fa-f]{2})[^()\s]*\.(?:md|csv|html)\)"
-)
+_PATH = re.compile(r" \((?P<path>(?:[^()\s]|\([^()\s]*\))*)\)")
+_ENCODED = re.compile(r"[0-9a-f]{32}|%[0-9A-Fa-f]{2}")
 _ANCHOR = re.compile(r"</?a\b[^<>]*>")
 
 
@@ -25,24 +25,25 @@ def split(markdown: str, columns: Collection[str]) -> tuple[Mapping[str, str], s
     `columns` are the property names of the page's database; without any nothing is split. A line that
     is no `column: value` continues the value before it.
     """
-    first, *rest = markdown.split("\n")
     names = sorted(columns, key=len, reverse=True)
-    if _key(first, names) is None:
+    if _key(markdown.partition("\n")[0], names) is None:
         return {}, markdown
-    found: dict[str, str] = {}
+    lines = markdown.split("\n")
+    found: dict[str, list[str]] = {}
     key = ""
     used = 0
-    for line in (first, *rest):
+    for line in lines:
         if not line.strip():
             break
         name = _key(line, names)
         if name is not None and name not in found:
             key = name
-            found[key] = line[len(name) + 1 :].strip()
+            found[key] = [line[len(name) + 1 :].strip()]
         else:
-            found[key] = f"{found[key]} {line.strip()}"
+            found[key].append(line.strip())
         used += 1
-    return found, "\n".join((first, *rest)[used:]).lstrip("\n")
+    body = "\n".join(lines[used:]).lstrip("\n")
+    return {name: " ".join(lines) for name, lines in found.items()}, body
 
 
 def _key(line: str, names: Collection[str]) -> str | None:
@@ -51,7 +52,13 @@ def _key(line: str, names: Collection[str]) -> str | None:
 
 def titles_only(value: str) -> str:
     """A relation's value without its paths: `A (../Tasks%20<id>/A%20<id>.md), B (...)` -> `A, B`."""
-    return _ANCHOR.sub("", _RELATION.sub("", value))
+    return _ANCHOR.sub("", _PATH.sub(_without_path, value)) if "(" in value or "<" in value else value
+
+
+def _without_path(found: re.Match[str]) -> str:
+    path = found["path"]
+    leads_to_page = path.endswith((".md", ".csv", ".html")) and _ENCODED.search(path)
+    return "" if leads_to_page or is_private(path) else found.group()
 
 
 def split_properties(page: Page) -> Page:
@@ -59,7 +66,7 @@ def split_properties(page: Page) -> Page:
 
     They stay in `Page.properties`, and are not sent to the dataset yet.
     """
-    if page.properties:
+    if page.properties or not page.columns:
         return page
     found, body = split(page.markdown, page.columns)
     return replace(page, markdown=body, properties=dict(found)) if found else page

@@ -1,54 +1,62 @@
-"""The cleaning rules in the order in which they run, and for which kinds of page.
+"""The cleaning rules in the order in which they run, for which kinds of page, and when.
 
 Order matters in a few places only, and they say why. The table runs again until nothing changes, since
-one rule's work can be another's reason (an image that goes leaves a bullet empty).
+one rule's work can be another's reason (an image that goes leaves a bullet empty); by then few triggers fire.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
 
-from kbtool.clean import blocks, images, lark, links, properties, text
-from kbtool.model import Kind, Page
-
-Rule = Callable[[Page], Page]
+from kbtool.clean import blocks, bold, callouts, contents, images, lark, links, properties, text
+from kbtool.clean.rule import Rule, View, always, holding, line_with
+from kbtool.model import Kind
 
 ALL = frozenset(Kind)
+NOTION_MARKDOWN = frozenset({Kind.NOTION_MARKDOWN})
 NOTION = frozenset({Kind.NOTION_MARKDOWN, Kind.NOTION_HTML, Kind.NOTION_DATABASE})
 LARK = frozenset({Kind.LARK_MARKDOWN, Kind.LARK_BLOCKS})
 EXPORTED = NOTION | LARK  # a plain Markdown folder was written by hand: `---` may make a heading there
 
-RULES: tuple[tuple[Rule, frozenset[Kind]], ...] = (
-    (text.unify_newlines, ALL),
-    (properties.split_properties, NOTION),  # before anything moves the first line
-    (properties.plain_relations, NOTION),
-    (text.plain_spaces, ALL),
-    (blocks.quote_callouts, NOTION),
-    (lark.drop_comments, LARK),
-    (lark.lark_attributes, LARK),
-    (lark.lark_inline, LARK),  # inline and image tags before the tables and quotes that hold them
-    (lark.lark_addresses, LARK),
-    (lark.lark_images, LARK),
-    (lark.lark_placeholders, LARK),
-    (lark.lark_grids, LARK),
-    (lark.lark_quotes, LARK),
-    (lark.lark_layout, LARK),
-    (lark.lark_headings, LARK),
-    (lark.lark_breaks, LARK),
-    (lark.drop_named_emoji, LARK),
-    (links.drop_contents, ALL),  # while its lines are still links
-    (links.drop_subpage_lines, ALL),
-    (images.drop_repeated_captions, ALL),  # while the captions are still in the images
-    (images.plain_images, ALL),
-    (links.unlink_pages, ALL),
-    (links.collapse_bookmarks, ALL),
-    (links.plain_dates, NOTION),
-    (lark.name_members, LARK),  # when what is left is text, whose script says which word
-    (text.drop_title_emoji, ALL),
-    (text.plain_headings, ALL),
-    (text.mend_bold, ALL),
-    (blocks.tidy_todos, ALL),
-    (blocks.drop_empty_items, EXPORTED),
-    (blocks.drop_dividers, EXPORTED),
-    (blocks.tidy_lines, ALL),
+_LINK_FIRST = line_with(links.FIRST_IN_LINE)
+_IMAGE = holding("![")
+_TAG = holding("<")
+
+RULES: tuple[Rule, ...] = (
+    Rule(text.unify_newlines, ALL, holding("\r", "\ufeff"), View.RAW),
+    Rule(properties.split_properties, NOTION, always, View.RAW),  # before anything moves the first line
+    Rule(properties.plain_relations, NOTION, always, View.RAW),
+    Rule(
+        blocks.outdent_children, NOTION_MARKDOWN, blocks.may_have_children, View.RAW
+    ),  # or they pass for code
+    Rule(text.plain_spaces, ALL, text.is_unusual, titles=True),
+    Rule(callouts.quote_callouts, NOTION, holding("<aside>")),
+    Rule(lark.drop_comments, LARK, holding("<!--"), View.TAGS),
+    Rule(lark.lark_attributes, LARK, holding("{"), View.TAGS),
+    Rule(lark.lark_inline, LARK, _TAG, View.TAGS),  # before the tables and quotes that hold inline tags
+    Rule(lark.lark_addresses, LARK, re.compile("%3a", re.IGNORECASE).search, View.TAGS),
+    Rule(lark.lark_images, LARK, holding("<", "!["), View.TAGS),
+    Rule(lark.lark_placeholders, LARK, _TAG, View.TAGS),
+    Rule(lark.lark_grids, LARK, _TAG, View.TAGS),
+    Rule(lark.lark_quotes, LARK, holding("<", "[!"), View.TAGS),
+    Rule(lark.lark_layout, LARK, _TAG, View.TAGS),
+    Rule(lark.lark_headings, LARK, holding("<", "#######"), View.TAGS),
+    Rule(lark.lark_breaks, LARK, holding("<br"), View.TAGS),
+    Rule(lark.drop_named_emoji, LARK, holding(":"), View.TAGS),
+    Rule(contents.drop_contents, ALL, line_with(contents.ENTRY)),  # while its lines are still links
+    Rule(links.drop_subpage_lines, ALL, _LINK_FIRST),
+    Rule(links.drop_attachments, EXPORTED, _LINK_FIRST),
+    Rule(images.drop_repeated_captions, ALL, _IMAGE),  # while the captions are still in the images
+    Rule(images.plain_images, ALL, _IMAGE),
+    Rule(links.unlink_pages, ALL, links.LOCAL.search),
+    Rule(links.collapse_bookmarks, ALL, links.ADDRESS_AS_TEXT.search),
+    Rule(links.plain_dates, NOTION, links.DATE_MENTION.search),
+    Rule(lark.name_members, LARK, holding("<mention-user"), View.TAGS),  # when what is left is text
+    Rule(text.drop_title_emoji, ALL, line_with(text.PICTORIAL), titles=True),
+    Rule(text.plain_headings, ALL, re.compile(r"#[ \t]+\*\*").search),
+    Rule(bold.mend_bold, ALL, bold.is_broken),
+    Rule(blocks.tidy_todos, ALL, re.compile(r"\[[ xX]\][ \t]{2}").search),
+    Rule(blocks.drop_empty_items, EXPORTED, line_with(blocks.EMPTY_ITEM)),
+    Rule(blocks.drop_dividers, EXPORTED, line_with(blocks.DIVIDER)),
+    Rule(blocks.tidy_lines, ALL, blocks.is_untidy),
 )

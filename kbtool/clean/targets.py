@@ -6,21 +6,23 @@ import re
 from collections.abc import Mapping
 from urllib.parse import unquote
 
-LINK = re.compile(
-    r"(?<![!\\])\[(?P<text>(?:[^\[\]\\\n]|\\.|\[[^\[\]\n]*\])*)\]"
-    r"\(<?(?P<target>(?:[^()\s<>\\]|\\.|\([^()\s]*\))*)>?(?:[ \t]+\"[^\"\n]*\")?\)"
-)
-"""A Markdown link on one line; Notion leaves balanced parentheses in targets as they are."""
+_TEXT = r"(?:[^\[\]\\\n]++|\\.|\[[^\[\]\n]*+\])*+"
+_TARGET = r"(?:[^()\s<>\\]++|\\.|\([^()\s]*+\))*+"
+_IN_BRACKETS = rf"\(<?(?P<target>{_TARGET})>?(?:[ \t]+\"[^\"\n]*\")?\)"
 
-IMAGE = re.compile(
-    r"!\[(?P<alt>(?:[^\[\]\\\n]|\\.|\[[^\[\]\n]*\])*)\]"
-    r"\(<?(?P<target>(?:[^()\s<>\\]|\\.|\([^()\s]*\))*)>?(?:[ \t]+\"[^\"\n]*\")?\)"
-)
+LINK = re.compile(rf"\[(?<!!\[)(?<!\\\[)(?P<text>{_TEXT})\]{_IN_BRACKETS}")
+"""A Markdown link on one line; Notion leaves balanced parentheses in targets as they are.
+
+It begins with its bracket, and only then looks back at what stands before: so a search can skip to brackets.
+"""
+
+IMAGE = re.compile(rf"!\[(?P<alt>{_TEXT})\]{_IN_BRACKETS}")
 
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:|//")
 _NOTION_PAGE = re.compile(
-    r"https?://(?:www\.|app\.)?notion\.(?:so|com)/\S*[0-9a-f]{32}|notion://|https?://\S*soundefined"
+    r"https?://(?:www\.|app\.)?notion\.(?:so|com)/\S*[0-9a-f]{32}|notion://|https?://[^\s()]*soundefined"
 )
+_SUFFIX = re.compile(r"[^/]\.[A-Za-z0-9]{1,5}$")
 _ID = re.compile(
     r"[ -]?(?:[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})(?=(?:_all)?(?:\.[a-z]+)?$)"
 )
@@ -49,12 +51,27 @@ def has_id(path: str) -> bool:
     return bool(_ID.search(path))
 
 
+def is_file(target: str, links: Mapping[str, str]) -> bool:
+    """Whether a relative target is an attachment: a file of the export that is no page."""
+    path = unquote(target.split("#", 1)[0])
+    return is_relative(target) and bool(_SUFFIX.search(path)) and not is_page(target, links)
+
+
+def file_name(target: str) -> str:
+    """The file name that a target ends in."""
+    return unquote(target.split("#", 1)[0]).rsplit("/", 1)[-1]
+
+
 def name_of(target: str) -> str:
     """The file name that a target ends in, without its id and suffix."""
-    name = unquote(target.split("#", 1)[0]).rsplit("/", 1)[-1]
-    return _ID.sub("", name).rsplit(".", 1)[0].strip()
+    return _ID.sub("", file_name(target)).rsplit(".", 1)[0].strip()
+
+
+def label(text: str) -> str:
+    """Text as a reader sees its links."""
+    return LINK.sub(lambda link: link["text"], text) if "](" in text else text
 
 
 def key(text: str) -> str:
     """A title as it is compared: letters and digits only, without case."""
-    return "".join(character for character in text.casefold() if character.isalnum())
+    return "".join(filter(str.isalnum, text.casefold()))

@@ -1,96 +1,59 @@
-"""Rules for characters, titles and emphasis."""
+"""Rules for characters, titles and headings."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import replace
 
-from kbtool.clean.code import outside_code
 from kbtool.clean.emoji import strip_leading
+from kbtool.clean.rule import with_text
 from kbtool.model import Page
 
+_UNUSUAL = re.compile(
+    "[\u00a0\u2028\u2029\u202f\u2007\u0085\x0b\x0c"
+    "\u200b\u2060\ufeff\ufffc\u00ad\u200e\u200f\u202a-\u202e\x00-\x08\x0e-\x1f\x7f]"
+)
 _SPACES = re.compile("[\u00a0\u2028\u2029\u202f\u2007\u0085\x0b\x0c]")
-_INVISIBLE = re.compile("[\u200b\u2060\ufeff\u00ad\u200e\u200f\u202a-\u202e\x00-\x08\x0e-\x1f\x7f]")
-_HEADING = re.compile(r"^(?P<mark>[ \t>]*(?:[-*+][ \t]+)?#{1,6}[ \t]+)(?P<bold>\*\*)?(?P<text>.*)$")
-_BOLD_HEADING = re.compile(r"^(?P<mark>[ \t>]*(?:[-*+][ \t]+)?#{1,6}[ \t]+)\*\*(?P<text>[^*]+)\*\*[ \t]*$")
-_STARS = re.compile(r"(?<![\\*])\*\*(?!\*)")
-_DOUBLED = re.compile(r"(?<![\\*])\*{4}(?!\*)")
-_RULE = re.compile(r"^[ \t>]*(?:\*[ \t]*){3,}$")
-_LOOSE_POINT = re.compile(r"\*\*[ \t]+(?=[，。；：、！？）])")
-_POINTS = frozenset(" \t-–—:;.,·•|/")
+_MARK = r"[ \t>]*(?:[-*+][ \t]+)?#{1,6}[ \t]+"
+PICTORIAL = rf"(?P<mark>{_MARK}(?:\*\*)?)(?P<text>(?:[^\w\s!-~]|[0-9#*]\ufe0f?\u20e3)[^\n]*)"
+"""A heading that begins with something other than a word, a space or an ASCII sign."""
+_PICTORIAL = re.compile(rf"(?m)^{PICTORIAL}")
+_BOLD_HEADING = re.compile(rf"(?m)^(?P<mark>{_MARK})\*\*(?P<text>[^*\n]+)\*\*[ \t]*$")
 
 
 def unify_newlines(page: Page) -> Page:
     r"""Line ends are `\n` everywhere, code included: which ones an exporter used is not content."""
     text = page.markdown.replace("\r\n", "\n").replace("\r", "\n")
-    return replace(page, markdown=text.removeprefix("\ufeff"))
+    return with_text(page, text.removeprefix("\ufeff"))
 
 
 def plain_spaces(page: Page) -> Page:
     """No-break spaces and line separators become spaces, invisible characters go; emoji joiners stay."""
-    return replace(page, title=_plain(page.title).strip(), markdown=outside_code(page.markdown, _plain))
+    title = _plain(page.title).strip() if is_unusual(page.title) else page.title
+    plain = page if title == page.title else replace(page, title=title)
+    return with_text(plain, _plain(page.markdown))
 
 
 def _plain(text: str) -> str:
-    return _INVISIBLE.sub("", _SPACES.sub(" ", text))
+    return _UNUSUAL.sub("", _SPACES.sub(" ", text))
+
+
+def is_unusual(text: str) -> bool:
+    """Whether `plain_spaces` finds something."""
+    return not text.replace("\n", "").isprintable() and _UNUSUAL.search(text) is not None
 
 
 def drop_title_emoji(page: Page) -> Page:
     """Icons at the start of a title or heading: they match no question and break the breadcrumb."""
-    return replace(
-        page, title=strip_leading(page.title), markdown=outside_code(page.markdown, _bare_headings)
-    )
+    title = strip_leading(page.title)
+    plain = page if title == page.title else replace(page, title=title)
+    return with_text(plain, _PICTORIAL.sub(_bare_heading, page.markdown))
 
 
-def _bare_headings(text: str) -> str:
-    return "\n".join(_bare_heading(line) for line in text.split("\n"))
-
-
-def _bare_heading(line: str) -> str:
-    found = _HEADING.match(line)
-    if not found:
-        return line
-    return f"{found['mark']}{found['bold'] or ''}{strip_leading(found['text'])}"
+def _bare_heading(found: re.Match[str]) -> str:
+    return found["mark"] + strip_leading(found["text"])
 
 
 def plain_headings(page: Page) -> Page:
     """A heading is bold already: `## **Returns**`."""
-    return replace(page, markdown=outside_code(page.markdown, _plain_headings))
-
-
-def _plain_headings(text: str) -> str:
-    return "\n".join(
-        f"{found['mark']}{found['text'].strip()}" if (found := _BOLD_HEADING.match(line)) else line
-        for line in text.split("\n")
-    )
-
-
-def mend_bold(page: Page) -> Page:
-    """Editors leave bold that is empty, around a dash alone, or with a space inside, which shows as stars."""
-    return replace(page, markdown=outside_code(page.markdown, _mended))
-
-
-def _mended(text: str) -> str:
-    return "\n".join(_mended_line(line) for line in text.split("\n"))
-
-
-def _mended_line(line: str) -> str:
-    if "**" not in line or _RULE.match(line):
-        return line
-    parts = _STARS.split(_DOUBLED.sub("", line))
-    if len(parts) % 2 == 0:
-        return line  # an odd number of marks: which of them belong together is anybody's guess
-    line = "".join(part if number % 2 == 0 else _bold(part) for number, part in enumerate(parts))
-    return _LOOSE_POINT.sub("**", line)
-
-
-def _bold(inner: str) -> str:
-    """What stood between two marks, in bold where that shows."""
-    if not set(inner) - _POINTS:
-        return inner
-    if inner[0].isspace() and inner[-1].isspace():
-        return f"**{inner}**"  # stars with space on both sides are no emphasis but somebody's text
-    bare = inner.strip()
-    before = inner[: len(inner) - len(inner.lstrip())]
-    after = inner[len(inner.rstrip()) :]
-    return f"{before}**{bare}**{after}"
+    return with_text(page, _BOLD_HEADING.sub(lambda found: found[1] + found[2].strip(), page.markdown))
