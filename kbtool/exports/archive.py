@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import lzma
 import os
+import posixpath
 import re
 import stat
 import unicodedata
@@ -17,7 +18,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Self
 
@@ -60,7 +61,13 @@ class File:
 
     @property
     def suffix(self) -> str:
-        return PurePosixPath(self.path).suffix.lower()
+        """The last suffix of the file's name, in small letters."""
+        return suffix(self.path)
+
+
+def suffix(path: str) -> str:
+    """`.md` for `a/B.MD`; "" for none. Called some times for each file, where pathlib takes its time."""
+    return posixpath.splitext(path)[1].lower()
 
 
 class Spool:
@@ -233,7 +240,7 @@ class Zip:
             return Skipped(shown, reason, is_error=not same)
         self._seen[path] = content
         stored = None
-        if PurePosixPath(path).suffix.lower() in READABLE:
+        if suffix(path) in READABLE:
             if info.compress_type in {STORED, DEFLATED}:
                 self._count(info, limit=ENTRY_BYTES)
                 stored = Stored(
