@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
@@ -70,11 +70,16 @@ class Corpus:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """One page, with the parts of it that were asked for. `edited` is a date, or "" where none is known."""
+    """One page, with the parts of it that were asked for.
+
+    `edited` is a date, or "" where none is known. `sketch` is for `kbtool.duplicates`, `text` the source as
+    it was read.
+    """
 
     edited: str
     cleaned: Cleaned | None = None
     document: Document | None = None
+    sketch: bytes = b""
     text: str = ""
 
 
@@ -93,7 +98,7 @@ def stream(
     workers: int | None = None,
     today: date | None = None,
     progress: Progress = _nothing,
-) -> Iterator[Event]:
+) -> Generator[Event, None, None]:
     """The pages of the sources in kb.toml one by one, in a stable order, and what was not taken.
 
     Neither order nor content depends on the number of `workers` (as many as there are processors, where
@@ -191,7 +196,8 @@ class _Run:
 def _prepared(page: Survey, values: Mapping[Part, bytes]) -> Iterator[Prepared | Skipped]:
     document = unpack_document(values[Part.DOCUMENT]) if Part.DOCUMENT in values else None
     cleaned = unpack_cleaned(values[Part.CLEANED]) if Part.CLEANED in values else None
-    yield Prepared(page.edited, cleaned, document, values.get(Part.TEXT, b"").decode())
+    text = values.get(Part.TEXT, b"").decode()
+    yield Prepared(page.edited, cleaned, document, values.get(Part.SKETCH, b""), text)
     if document is not None and not document.sections:
         yield Skipped(page.file.source, "no text besides title and properties")
 

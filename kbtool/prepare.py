@@ -20,7 +20,8 @@ from typing import Self
 from kbtool.cache import Cache
 from kbtool.chunk import Bounds, split
 from kbtool.clean import Cleaned, clean
-from kbtool.codec import pack_cleaned, pack_document, pack_survey, unpack_place
+from kbtool.codec import pack_cleaned, pack_document, pack_survey, unpack_cleaned, unpack_place
+from kbtool.duplicates import sketch
 from kbtool.exports.archive import File
 from kbtool.exports.draft import decode
 from kbtool.exports.reading import parse
@@ -29,7 +30,19 @@ from kbtool.exports.survey import survey
 from kbtool.model import Kind, Skipped
 
 KEY_BYTES = 16
-_STAGES = ("exports", "clean", "scan", "chunk", "breaking", "script", "model", "codec", "prepare", "errors")
+_STAGES = (
+    "exports",
+    "clean",
+    "scan",
+    "chunk",
+    "breaking",
+    "script",
+    "model",
+    "codec",
+    "prepare",
+    "errors",
+    "duplicates",
+)
 _LIBRARIES = ("beautifulsoup4", "lxml", "markdown-it-py", "regex", "ruamel.yaml", "selectolax", "mammoth",
               "python-calamine")  # fmt: skip
 
@@ -42,10 +55,11 @@ class Part(StrEnum):
 
     CLEANED = "c"
     DOCUMENT = "d"
+    SKETCH = "k"
     TEXT = "t"
 
 
-CACHED = (Part.CLEANED, Part.DOCUMENT)
+CACHED = (Part.CLEANED, Part.DOCUMENT, Part.SKETCH)
 _SURVEY = b"s"
 
 
@@ -115,8 +129,8 @@ def prepare(bench: Bench, tasks: Sequence[Task]) -> Sequence[Made]:
 
 def _made(bench: Bench, packed: FileTuple, kind: str, digest: bytes, place: bytes) -> Made:
     key = page_key(digest, packed, kind, place, bench.bounds)
-    kept = [bench.cache.get(key + part.encode()) for part in CACHED if part in bench.parts]
-    known = [value for value in kept if value is not None]
+    kept = {part: bench.cache.get(key + part.encode()) for part in CACHED if part in bench.parts}
+    known = [value for value in kept.values() if value is not None]
     is_new = len(known) < len(kept)
     if not is_new and Part.TEXT not in bench.parts:
         return key, False, tuple(known)
@@ -124,13 +138,21 @@ def _made(bench: Bench, packed: FileTuple, kind: str, digest: bytes, place: byte
     if isinstance(data, str):
         return data, True
     if is_new:
-        draft = parse(file, data, Kind(kind) if kind else None)
-        if isinstance(draft, Skipped):
-            return draft.reason, draft.is_error
-        known = _parts(bench, clean(unpack_place(place).page(draft)))
+        # Cleaning takes most of the time, and another command may have done it.
+        cleaned = _cleaned(file, data, kind, place, bench.cache.get(key + Part.CLEANED.encode()))
+        if isinstance(cleaned, Skipped):
+            return cleaned.reason, cleaned.is_error
+        known = _parts(bench, cleaned)
     if Part.TEXT in bench.parts:
         known.append(_source_text(data))
     return key, is_new, tuple(known)
+
+
+def _cleaned(file: File, data: bytes, kind: str, place: bytes, known: bytes | None) -> Cleaned | Skipped:
+    if known is not None:
+        return unpack_cleaned(known)
+    draft = parse(file, data, Kind(kind) if kind else None)
+    return draft if isinstance(draft, Skipped) else clean(unpack_place(place).page(draft))
 
 
 def _parts(bench: Bench, cleaned: Cleaned) -> list[bytes]:
@@ -140,6 +162,8 @@ def _parts(bench: Bench, cleaned: Cleaned) -> list[bytes]:
         packed.append(pack_cleaned(cleaned))
     if Part.DOCUMENT in bench.parts:
         packed.append(pack_document(split(cleaned.page, bench.bounds)))
+    if Part.SKETCH in bench.parts:
+        packed.append(sketch(cleaned.page.markdown))
     return packed
 
 

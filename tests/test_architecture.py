@@ -23,7 +23,7 @@ LAYERS = (
     ("kbtool.evaluate.report",),
     ("kbtool.evaluate.plots",),
     ("kbtool.evaluate.run",),
-    ("kbtool.corpus",),
+    ("kbtool.corpus", "kbtool.tidy"),
     ("kbtool.sync.apply",),
     ("kbtool.sync.plan",),
     ("kbtool.sync.render",),
@@ -42,7 +42,7 @@ LAYERS = (
     ("kbtool.dify",),
     ("kbtool.embedded",),
     ("kbtool.chunk",),
-    ("kbtool.breaking", "kbtool.facts", "kbtool.smalltalk", "kbtool.cache", "kbtool.pool"),
+    ("kbtool.breaking", "kbtool.facts", "kbtool.smalltalk", "kbtool.cache", "kbtool.pool", "kbtool.duplicates"),
     ("kbtool.sync", "kbtool.script", "kbtool.model", "kbtool.errors"),
     ("kbtool",),
 )

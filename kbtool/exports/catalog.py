@@ -12,6 +12,9 @@ from kbtool.exports import notion_database
 from kbtool.exports.archive import File, Spool, files
 from kbtool.model import Skipped
 
+REPORT = "clean-report.json"
+"""What `kbtool clean` writes beside its pages."""
+
 _HTML = frozenset({".html", ".htm"})
 
 
@@ -47,6 +50,8 @@ def catalog(sources: Sequence[Path], spool: Spool, *, exclude: Sequence[str] = (
     for file in taken:
         if file.stored is None:
             skipped.append(Skipped(file.source, "attachment: only Markdown, HTML, CSV and JSON are read"))
+        elif file.path.rpartition("/")[2] == REPORT:
+            skipped.append(Skipped(file.source, "report of kbtool clean"))
         elif file.suffix == ".csv" and notion_database.is_view(file, databases):
             skipped.append(Skipped(file.source, "current view only: the database's `_all.csv` is read"))
         else:

@@ -43,7 +43,7 @@ def write(page: Page, edited: str = "") -> str:
         "",
         page.markdown.strip("\n"),
     ]
-    return "\n".join(lines).rstrip("\n") + "\n"
+    return ("\n".join(lines).rstrip("\n") + "\n").encode("utf-8", "replace").decode()
 
 
 def _quoted(text: str) -> str:
