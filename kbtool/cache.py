@@ -17,6 +17,7 @@ from urllib.parse import quote
 _SCHEMA = (
     "CREATE TABLE IF NOT EXISTS entries (key BLOB PRIMARY KEY, sum INTEGER NOT NULL, value BLOB NOT NULL)"
 )
+_FAILURES = (sqlite3.Error, OSError, UnicodeDecodeError)  # the last for messages that quote damaged bytes
 _PATIENCE = 1.0  # seconds that another process may hold the lock
 
 
@@ -47,7 +48,7 @@ class Cache:
                 self._connection.execute("PRAGMA journal_mode = WAL")
                 self._connection.execute("PRAGMA synchronous = OFF")  # a lost entry is only found out again
                 self._connection.execute(_SCHEMA)
-        except (sqlite3.Error, OSError) as error:
+        except _FAILURES as error:
             self._give_up(error)
         return self
 
@@ -63,7 +64,7 @@ class Cache:
             return None
         try:
             row = self._connection.execute("SELECT sum, value FROM entries WHERE key = ?", (key,)).fetchone()
-        except sqlite3.Error as error:
+        except _FAILURES as error:
             self._give_up(error)
             return None
         if row is None or not isinstance(row[1], bytes) or zlib.crc32(row[1]) != row[0]:
@@ -78,7 +79,7 @@ class Cache:
         try:
             with self._connection:
                 self._connection.executemany("INSERT OR REPLACE INTO entries VALUES (?, ?, ?)", rows)
-        except sqlite3.Error as error:
+        except _FAILURES as error:
             self._give_up(error)
 
     def keep_only(self, kept: Collection[bytes], length: int) -> None:
@@ -90,13 +91,13 @@ class Cache:
             gone = [(key,) for key in keys if key[:length] not in kept]
             with self._connection:
                 self._connection.executemany("DELETE FROM entries WHERE key = ?", gone)
-        except sqlite3.Error as error:
+        except _FAILURES as error:
             self._give_up(error)
 
     def _give_up(self, error: Exception) -> None:
         """Go on without the file. Busy, full or read-only it may be of use again; damaged it never will."""
         self.__exit__()
-        is_damaged = type(error) is sqlite3.DatabaseError
+        is_damaged = type(error) in {sqlite3.DatabaseError, UnicodeDecodeError}
         if is_damaged and self._writes and self._path is not None:
             for suffix in ("", "-wal", "-shm"):
                 with suppress(OSError):

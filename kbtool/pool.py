@@ -25,6 +25,9 @@ S = TypeVar("S")
 J = TypeVar("J")
 R = TypeVar("R")
 
+_Answer = tuple[Any, Exception | None, str]
+"""What the work gave, or the exception that it raised and where."""
+
 _AHEAD = 4  # jobs for each worker that may be under way or wait for an earlier one
 _PATIENCE = 2.0  # seconds for a process to end by itself
 
@@ -81,12 +84,15 @@ class Pool(Generic[S]):
                 for connection in [one for one in busy if one in ready]:
                     worker, number, job = busy.pop(connection)
                     try:
-                        done[number] = worker.result()
+                        answer = worker.receive()
                     except (EOFError, OSError):
                         done[number] = lost(job, worker.epitaph())
                         self._workers.remove(worker)
-                        worker = self._started()
-                        self._workers.append(worker)
+                        worker.end(is_urgent=True)
+                        self._workers.append(self._started())
+                        idle.append(self._workers[-1])
+                        continue
+                    done[number] = _value(answer)
                     idle.append(worker)
             while following in done:
                 yield done.pop(following)
@@ -119,13 +125,10 @@ class _Worker:
         except OSError:
             return  # it has died: reading its result will say so
 
-    def result(self) -> Any:
-        """The result of the job. Raises EOFError or OSError when the process has ended."""
-        value, error, trace = self.connection.recv()
-        if error is not None:
-            error.add_note(trace)
-            raise error
-        return value
+    def receive(self) -> _Answer:
+        """What came of the job. Raises EOFError or OSError when the process has ended."""
+        answer: _Answer = self.connection.recv()
+        return answer
 
     def epitaph(self) -> str:
         """How the process ended."""
@@ -141,6 +144,14 @@ class _Worker:
         if self._process.is_alive():
             self._process.kill()
             self._process.join()
+
+
+def _value(answer: _Answer) -> Any:
+    value, error, trace = answer
+    if error is not None:
+        error.add_note(trace)
+        raise error
+    return value
 
 
 def _serve(
@@ -159,7 +170,7 @@ def _serve(
             except (EOFError, OSError):
                 return
             try:
-                answer: tuple[Any, Exception | None, str] = (work(state, job), None, "")
+                answer: _Answer = (work(state, job), None, "")
             except Exception as error:  # noqa: BLE001  # any: it is raised again where the result is read
                 answer = (None, error, traceback.format_exc())
             try:

@@ -30,7 +30,7 @@ from kbtool.exports.survey import survey
 from kbtool.model import Kind, Skipped
 
 KEY_BYTES = 16
-_STAGES = (
+STAGES = (
     "exports",
     "clean",
     "scan",
@@ -212,7 +212,7 @@ def fingerprint() -> bytes:
     home = Path(__file__).parent
     sources = sorted(
         path
-        for stage in _STAGES
+        for stage in STAGES
         for path in [*(home / stage).rglob("*.py"), home / f"{stage}.py"]
         if path.is_file()
     )

@@ -42,7 +42,14 @@ LAYERS = (
     ("kbtool.dify",),
     ("kbtool.embedded",),
     ("kbtool.chunk",),
-    ("kbtool.breaking", "kbtool.facts", "kbtool.smalltalk", "kbtool.cache", "kbtool.pool", "kbtool.duplicates"),
+    (
+        "kbtool.breaking",
+        "kbtool.facts",
+        "kbtool.smalltalk",
+        "kbtool.cache",
+        "kbtool.pool",
+        "kbtool.duplicates",
+    ),
     ("kbtool.sync", "kbtool.script", "kbtool.model", "kbtool.errors"),
     ("kbtool",),
 )
