@@ -23,6 +23,7 @@ from kbtool.chunk import SMALLEST_BOUND, Bounds
 from kbtool.dify.objects import DatasetProfile, RetrievalProfile
 from kbtool.errors import ConfigError
 from kbtool.handoff import Policy
+from kbtool.model import Kind
 
 FILE = "kb.toml"
 EMBEDDED = "embedded"
@@ -33,10 +34,16 @@ class _Table(BaseModel):
 
 
 class Corpus(_Table):
-    """`sources` are zips, folders and files; `exclude` are globs on paths inside the exports."""
+    """`sources` are zips, folders and files; `exclude` are globs on paths inside the exports.
+
+    `max_age_days` leaves out pages whose own date is older (0: none); `kinds` says by glob what files are
+    that are not recognised right.
+    """
 
     sources: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
+    max_age_days: int = Field(default=0, ge=0)
+    kinds: dict[str, Kind] = Field(default_factory=dict)
 
 
 class Chunking(_Table):

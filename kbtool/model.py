@@ -71,6 +71,14 @@ class Skipped:
 
 
 @dataclass(frozen=True, slots=True)
+class Note:
+    """Something to know about a page that was taken, such as a part that its export does not hold."""
+
+    source: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Chunk:
     """A piece of text that is found and shown as one. `heading_path` begins with the page title."""
 

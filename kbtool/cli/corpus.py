@@ -5,18 +5,27 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from kbtool.cli.options import DEFAULT_CONFIG, Config, Json
+from kbtool.model import Kind, Note, Skipped
 
 if TYPE_CHECKING:
     from kbtool.config import Settings
-    from kbtool.model import Document, Page, Section, Skipped
+    from kbtool.corpus import Event
+    from kbtool.model import Document, Section
+    from kbtool.prepare import Part
+    from kbtool.tidy import TidyTree
 
 Sources = Annotated[list[Path] | None, typer.Argument(help="Zips, folders, files; else those of kb.toml.")]
+ForcedKind = Annotated[
+    Kind | None, typer.Option("--kind", help="What the sources are, where that is not recognised right.")
+]
+NoCache = Annotated[bool, typer.Option("--no-cache", help="Read every page anew.")]
 
 
 def clean(
@@ -24,94 +33,129 @@ def clean(
     out: Annotated[Path, typer.Option("--out", "-o", help="Folder for the tidy Markdown tree.")] = Path(
         "clean"
     ),
+    kind: ForcedKind = None,
     config: Config = DEFAULT_CONFIG,
     as_json: Json = False,
+    no_cache: NoCache = False,
 ) -> None:
-    """Write the cleaned pages as Markdown, and say what each rule removed."""
-    from kbtool import corpus
+    """Write the cleaned pages as Markdown, and a report of what each rule removed."""
+    from kbtool.exports.catalog import REPORT
+    from kbtool.prepare import Part
+    from kbtool.tidy import TidyTree
 
-    settings = _settings(sources, config)
-    loaded = corpus.load(settings)
-    for page, path in zip(loaded.pages, _paths(loaded.pages), strict=True):
-        target = out / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(f"# {page.title}\n\n{page.markdown.strip()}\n", encoding="utf-8")
+    settings = _settings(sources, config, kind)
+    parts = (Part.CLEANED, Part.SKETCH)
+    with (
+        _events(settings, parts, uses_cache=_uses_cache(config, no_cache=no_cache)) as events,
+        TidyTree(out) as tree,
+    ):
+        for event in events:
+            if isinstance(event, Skipped):
+                tree.skipped.append(event)
+            elif isinstance(event, Note):
+                tree.notes.append(event)
+            elif event.cleaned:
+                tree.add(event.cleaned, event.edited, event.sketch)
     if as_json:
-        report = {
-            "pages": len(loaded.pages),
-            "removed": dict(loaded.removed.most_common()),
-            "skipped": [_skip(skip) for skip in loaded.skipped],
-        }
-        typer.echo(json.dumps(report, ensure_ascii=False, indent=1))
+        with (out / REPORT).open(encoding="utf-8") as report:
+            for line in report:
+                sys.stdout.write(line)
     else:
-        typer.echo(f"{len(loaded.pages)} pages written to {out}")
-        for rule, count in loaded.removed.most_common():
-            typer.echo(f"  {count:>5}  {rule}")
-    _report_skipped(loaded.skipped)
+        _say(tree)
+    _report(tree.skipped, tree.notes)
+
+
+def _say(tree: TidyTree) -> None:
+    from kbtool.exports.catalog import REPORT
+
+    typer.echo(f"{tree.written} pages written to {tree.root}, what was removed to {tree.root / REPORT}")
+    for rule, count in tree.removed.most_common():
+        typer.echo(f"  {count:>5}  {rule}")
+    for pair in tree.duplicates:
+        older = f"; {pair.older} is older" if pair.older else ""
+        typer.echo(f"twice: {pair.name} is {pair.likeness:.0%} like {pair.like}{older}")
 
 
 def chunk(
     sources: Sources = None,
+    kind: ForcedKind = None,
     config: Config = DEFAULT_CONFIG,
     as_json: Json = False,
+    no_cache: NoCache = False,
 ) -> None:
     """Show the chunks: one JSON object a line with --json, else a line per section."""
-    from kbtool import corpus
+    from kbtool.prepare import Part
 
-    loaded = corpus.load(_settings(sources, config))
-    for document in loaded.documents:
-        if not as_json:
-            typer.echo(f"\n{document.title}  ({document.slug})")
-        for section in document.sections:
-            if as_json:
-                for line in _lines(document, section):
-                    typer.echo(json.dumps(line, ensure_ascii=False))
-            else:
-                size = sum(len(child.text) for child in section.children)
-                path = " › ".join(section.heading_path[1:]) or "(before the first heading)"
-                typer.echo(f"  {size:>5}  {len(section.children):>2}  {path}")
+    settings = _settings(sources, config, kind)
+    skipped: list[Skipped] = []
+    notes: list[Note] = []
+    documents = sections = children = 0
+    with _events(settings, (Part.DOCUMENT,), uses_cache=_uses_cache(config, no_cache=no_cache)) as events:
+        for event in events:
+            if isinstance(event, Skipped):
+                skipped.append(event)
+            elif isinstance(event, Note):
+                notes.append(event)
+            elif event.document and event.document.sections:
+                documents += 1
+                sections += len(event.document.sections)
+                children += sum(len(section.children) for section in event.document.sections)
+                lines = _json_lines(event.document) if as_json else _lines(event.document)
+                sys.stdout.write("".join(lines))
     if not as_json:
         typer.echo(
-            f"\n{len(loaded.documents)} documents, {loaded.sections} sections, {loaded.children} subsections;"
+            f"\n{documents} documents, {sections} sections, {children} subsections;"
             " columns are characters and subsections"
         )
-    _report_skipped(loaded.skipped)
+    _report(skipped, notes)
 
 
-def _paths(pages: Sequence[Page]) -> Iterator[str]:
-    """A file for each page, no two alike, also where capitals do not count.
+@contextmanager
+def _events(settings: Settings, parts: Sequence[Part], *, uses_cache: bool) -> Iterator[Iterator[Event]]:
+    """The pages of the sources, with progress shown; all processes have ended when the block has."""
+    from kbtool import corpus
+    from kbtool.cli import show
 
-    File systems allow 255 bytes a name. The tag of its key tells a page apart whose name was cut, or that
-    another one has taken.
-    """
-    from kbtool.sync.render import tag_of
-
-    taken: set[str] = set()
-    for page in pages:
-        parts = [_cut(part) or "untitled" for part in page.slug.split("/")]
-        path = "/".join(parts)
-        if parts[-1] != (page.slug.split("/")[-1] or "untitled") or path.casefold() in taken:
-            path = f"{path} {tag_of(page.key)}"
-        taken.add(path.casefold())
-        yield f"{path}.md"
+    with (
+        show.progress(is_quiet=not sys.stderr.isatty()) as progress,
+        closing(corpus.stream(settings, parts, uses_cache=uses_cache, progress=progress)) as events,
+    ):
+        yield events
 
 
-def _cut(part: str) -> str:
-    return part[:80].encode()[:200].decode("utf-8", "ignore")
+def _uses_cache(config: Path, *, no_cache: bool) -> bool:
+    """Beside kb.toml is a place for it; a folder without one is no project of ours to write to."""
+    return config.exists() and not no_cache
 
 
-def _settings(sources: list[Path] | None, config: Path) -> Settings:
+def _settings(sources: list[Path] | None, config: Path, kind: Kind | None) -> Settings:
     """Those of kb.toml, or defaults for sources named on the command line where there is none."""
-    from kbtool.config import Corpus, Settings, load
+    from kbtool.config import Settings, load
 
-    if not sources:
-        return load(config)
-    settings = load(config) if config.exists() else Settings()
-    named = Corpus(sources=tuple(str(path.absolute()) for path in sources), exclude=settings.corpus.exclude)
-    return settings.model_copy(update={"corpus": named})
+    settings = load(config) if config.exists() or not sources else Settings()
+    changed: dict[str, object] = {"kinds": {"*": kind}} if kind else {}
+    if sources:
+        changed["sources"] = tuple(str(path.absolute()) for path in sources)
+    return settings.model_copy(update={"corpus": settings.corpus.model_copy(update=changed)})
 
 
-def _lines(document: Document, section: Section) -> list[dict[str, object]]:
+def _lines(document: Document) -> Iterator[str]:
+    """The document as a person reads it, a line a section."""
+    yield f"\n{document.title}  ({document.slug})\n"
+    for section in document.sections:
+        size = sum(len(child.text) for child in section.children)
+        path = " › ".join(section.heading_path[1:]) or "(before the first heading)"
+        yield f"  {size:>5}  {len(section.children):>2}  {path}\n"
+
+
+def _json_lines(document: Document) -> Iterator[str]:
+    """A line for each parent, followed by those of its children."""
+    for section in document.sections:
+        for line in _chunks(document, section):
+            yield json.dumps(line, ensure_ascii=False) + "\n"
+
+
+def _chunks(document: Document, section: Section) -> list[dict[str, object]]:
     from kbtool.chunk import section_text
     from kbtool.model import Chunk
 
@@ -130,15 +174,13 @@ def _lines(document: Document, section: Section) -> list[dict[str, object]]:
     ]
 
 
-def _skip(skip: Skipped) -> dict[str, object]:
-    return {"source": skip.source, "reason": skip.reason, "error": skip.is_error}
-
-
-def _report_skipped(skipped: tuple[Skipped, ...]) -> None:
+def _report(skipped: Sequence[Skipped], notes: Sequence[Note]) -> None:
     """Errors one by one, the rest as a count; an unreadable page is exit code 1, after all others."""
     errors = [skip for skip in skipped if skip.is_error]
     if skipped:
         sys.stderr.write(f"{len(skipped)} files or pages skipped ({len(errors)} of them unreadable)\n")
+    for note in notes:
+        sys.stderr.write(f"note: {note.source}: {note.text}\n")
     for skip in errors:
         sys.stderr.write(f"error: {skip.source}: {skip.reason}\n")
     if errors:

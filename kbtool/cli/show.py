@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -10,7 +11,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from kbtool.sync.apply import Progress
 
+_REDRAW = 0.1  # seconds
 _WORDS = {
+    "look": "Reading",
+    "prepare": "Cleaning",
     "wait": "Waiting",
     "send": "Sending",
     "index": "Indexing",
@@ -35,15 +39,23 @@ def progress(*, is_quiet: bool = False) -> Iterator[Progress]:
             TextColumn("{task.description:<13}"),
             BarColumn(),
             MofNCompleteColumn(),
+            TextColumn("{task.fields[rate]:>9}"),
             TimeRemainingColumn(),
         )
-        with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
+        # Drawn here and not by a thread of its own: processes can be forked while there is only one thread.
+        with Progress(*columns, console=Console(stderr=True), transient=True, auto_refresh=False) as bars:
             tasks = {}
+            drawn = 0.0
 
             def show(what: str, done: int, total: int) -> None:
+                nonlocal drawn
                 if what not in tasks:
-                    tasks[what] = bars.add_task(_WORDS.get(what, what), total=total)
-                bars.update(tasks[what], completed=done, total=total)
+                    tasks[what] = bars.add_task(_WORDS.get(what, what), total=total, rate="")
+                speed = bars.tasks[bars.task_ids.index(tasks[what])].speed
+                bars.update(tasks[what], completed=done, total=total, rate=f"{speed:,.0f}/s" if speed else "")
+                if done >= total or time.monotonic() - drawn >= _REDRAW:
+                    drawn = time.monotonic()
+                    bars.refresh()
 
             yield show
 

@@ -1,8 +1,8 @@
 """The files of an export, by their path inside it, from folders and zips that nobody has vetted.
 
-Nothing is ever extracted by name: pages are read into memory, attachments are only known by name. Notion
-wraps its zip in a second one, in parts for large workspaces; only names that end in `-Part-<n>.zip` are
-opened so, since a customer's own attachment may be a zip too. Parts are one tree, because a page in one
+Nothing is ever extracted by name, and nothing is held: what comes out says where each file's bytes lie.
+Notion wraps its zip in a second one, in parts for large workspaces; only names that end in `-Part-<n>.zip`
+are opened so, since a customer's own attachment may be a zip too. Parts are one tree, because a page in one
 links to files in another.
 """
 
@@ -10,18 +10,20 @@ from __future__ import annotations
 
 import lzma
 import os
+import posixpath
 import re
 import stat
-import tempfile
 import unicodedata
 import zipfile
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
-from typing import IO
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Self
 
 from kbtool.errors import ExportError
+from kbtool.exports.stored import DEFLATED, STORED, Stored, Unreadable
 from kbtool.model import Skipped
 
 ENTRY_BYTES = 100 * 2**20
@@ -29,12 +31,14 @@ TOTAL_BYTES = 2 * 2**30
 RATIO = 200
 RATIO_FROM = 2**20  # small files of one repeated letter are no bombs
 ENTRIES = 200_000
-DEPTH = 2
+DEPTH = 2  # zips in zips
+DEEPEST = 100  # folders in folders
 
 READABLE = frozenset({".md", ".markdown", ".csv", ".html", ".htm", ".json"})
 _PART = re.compile(r"-Part-\d+\.zip$", re.IGNORECASE)
 _JUNK = re.compile(r"(?:^|/)(?:__MACOSX(?:/|$)|\.DS_Store$|\._|Thumbs\.db$|desktop\.ini$)")
 _UTF8 = 0x800
+_ENCRYPTED = 0x1
 _STEP = 2**16
 _DAMAGED = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, ValueError)
 """What zipfile raises for damaged bytes; OSError is bz2's word for it, ValueError that of a garbled name."""
@@ -42,7 +46,7 @@ _DAMAGED = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, V
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """One file of an export. `data` is None for attachments, which are not read.
+    """One file of an export. `stored` is None for attachments, which are not read.
 
     `tree` is the export that it is part of: relative links are resolved inside it. `name` is the path
     that stands for the file for ever: inside a zip, or with a folder's own name before it, so that it
@@ -53,20 +57,58 @@ class File:
     path: str
     name: str
     source: str
-    data: bytes | None
+    stored: Stored | None = None
+
+    @property
+    def suffix(self) -> str:
+        """The last suffix of the file's name, in small letters."""
+        return suffix(self.path)
 
 
-def files(source: Path) -> Iterator[File | Skipped]:
+def suffix(path: str) -> str:
+    """`.md` for `a/B.MD`; "" for none. Called some times for each file, where pathlib takes its time."""
+    return posixpath.splitext(path)[1].lower()
+
+
+class Spool:
+    """A temporary folder for what cannot be read where it lies: zips in zips, and rare ways of packing.
+
+    Its files have numbers for names, and are gone when the block ends.
+    """
+
+    def __init__(self) -> None:
+        self._folder = TemporaryDirectory(prefix="kbtool-", ignore_cleanup_errors=True)
+        self._count = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._folder.cleanup()
+
+    def add(self, pieces: Iterator[bytes]) -> Stored:
+        """The bytes as a file of their own."""
+        self._count += 1
+        path = Path(self._folder.name, str(self._count))
+        size = 0
+        with path.open("wb") as copy:
+            for piece in pieces:
+                size += copy.write(piece)
+        return Stored(str(path), size)
+
+
+def files(source: Path, spool: Spool) -> Iterator[File | Skipped]:
     """Every file of a zip, a folder or a single file, and what was refused with its reason.
 
     Raises ExportError when `source` does not exist.
     """
     if source.is_dir():
-        yield from _folder(source)
+        yield from _folder(source, spool)
     elif source.suffix.lower() == ".zip" and source.is_file():
-        yield from Zip(source).files()
+        yield from Zip(source, spool).files()
     elif source.is_file():
-        yield File(str(source.parent), source.name, source.name, source.name, _read(source))
+        name = _shown(source.name)
+        yield _on_disk(source, str(source.parent), name, name)
     else:
         raise ExportError(
             f"{source}: no such file or folder",
@@ -74,14 +116,14 @@ def files(source: Path) -> Iterator[File | Skipped]:
         )
 
 
-def _folder(root: Path) -> Iterator[File | Skipped]:
+def _folder(root: Path, spool: Spool) -> Iterator[File | Skipped]:
     unseen: list[OSError] = []
     for folder, below, names in os.walk(root, onerror=unseen.append):
         below[:] = sorted(name for name in below if not name.startswith(".") and name != "__MACOSX")
-        for name in sorted(names):
+        for name in sorted([*names, *(name for name in below if Path(folder, name).is_symlink())]):
             path = Path(folder, name)
-            inside = unicodedata.normalize("NFC", path.relative_to(root).as_posix())
-            shown = f"{root.name}/{inside}"
+            inside = _shown(path.relative_to(root).as_posix())
+            shown = f"{_shown(root.name)}/{inside}"
             if name.startswith(".") or _JUNK.search(inside):
                 continue
             if path.is_symlink():
@@ -89,48 +131,70 @@ def _folder(root: Path) -> Iterator[File | Skipped]:
             elif not path.is_file():
                 yield Skipped(shown, "not a regular file")
             elif path.suffix.lower() == ".zip" and Path(folder) == root:
-                yield from Zip(path).files()  # deeper ones are attachments of a page
+                yield from Zip(path, spool).files()  # deeper ones are attachments of a page
             else:
-                readable = path.suffix.lower() in READABLE
-                if readable and path.stat().st_size > ENTRY_BYTES:
-                    yield Skipped(shown, f"larger than {ENTRY_BYTES // 2**20} MB", is_error=True)
-                else:
-                    yield File(str(root), inside, shown, shown, _read(path) if readable else None)
+                yield _on_disk(path, str(root), inside, shown)
     for error in unseen:
-        where = Path(error.filename).relative_to(root).as_posix()
-        yield Skipped(f"{root.name}/{where}", f"cannot be opened: {error.strerror}", is_error=True)
+        where = _shown(Path(error.filename).relative_to(root).as_posix())
+        yield Skipped(f"{_shown(root.name)}/{where}", f"cannot be opened: {error.strerror}", is_error=True)
 
 
-def _read(path: Path) -> bytes:
+def _on_disk(path: Path, tree: str, inside: str, shown: str) -> File | Skipped:
+    if path.suffix.lower() not in READABLE:
+        return File(tree, inside, shown, shown)
     try:
-        return path.read_bytes()
+        size = path.stat().st_size
     except OSError as error:
-        raise ExportError(f"{path}: {error.strerror}", hint="Check the permissions of the file.") from error
+        return Skipped(shown, f"cannot be read: {error.strerror}", is_error=True)
+    if size > ENTRY_BYTES:
+        return Skipped(shown, f"larger than {ENTRY_BYTES // 2**20} MB", is_error=True)
+    return File(tree, inside, shown, shown, Stored(str(path), size))
+
+
+def _shown(name: str) -> str:
+    r"""A name of the file system as text.
+
+    Names that are no UTF-8 come from a Chinese Windows, or are shown with their bytes as `\xff`.
+    """
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        raw = os.fsencode(name)
+        try:
+            name = raw.decode("gb18030")
+        except UnicodeDecodeError:
+            name = raw.decode("utf-8", "backslashreplace")
+    return unicodedata.normalize("NFC", name)
 
 
 class Zip:
-    """One zip, read once. Counters run over all its parts, and count what was really unpacked."""
+    """One zip with its parts. Counters run over all of them.
 
-    def __init__(self, path: Path) -> None:
+    They count the sizes that the zip declares: `Stored.read` unpacks no byte more.
+    """
+
+    def __init__(self, path: Path, spool: Spool) -> None:
         self._path = path
+        self._shown = _shown(path.name)
+        self._spool = spool
         self._tree = str(path.parent / _PART.sub("", path.name))  # loose parts in one folder are one export
         self._bytes = 0
         self._entries = 0
-        self._seen: dict[str, bytes | None] = {}
+        self._seen: dict[str, tuple[int, int]] = {}
 
     def files(self) -> Iterator[File | Skipped]:
         """Its files, those of its parts included. A damaged zip ends with an error, not an exception."""
         try:
-            with self._path.open("rb") as stream:
-                yield from self._files(stream, self._path.name, depth=1)
-        except OSError as error:
-            yield Skipped(self._path.name, f"cannot be read: {error.strerror or error}", is_error=True)
+            yield from self._files(str(self._path), self._shown, depth=1)
         except _TooMuch as error:
-            yield Skipped(self._path.name, f"{error}; the rest of it was not read", is_error=True)
+            yield Skipped(self._shown, f"{error}; the rest of it was not read", is_error=True)
 
-    def _files(self, stream: IO[bytes], shown: str, *, depth: int) -> Iterator[File | Skipped]:
+    def _files(self, container: str, shown: str, *, depth: int) -> Iterator[File | Skipped]:
         try:
-            archive = zipfile.ZipFile(stream)
+            archive = zipfile.ZipFile(container)
+        except PermissionError as error:
+            yield Skipped(shown, f"cannot be read: {error.strerror}", is_error=True)
+            return
         except (*_DAMAGED, NotImplementedError) as error:
             yield Skipped(shown, f"not a complete zip ({error}): download the export again", is_error=True)
             return
@@ -139,80 +203,75 @@ class Zip:
                 self._entries += 1
                 if self._entries > ENTRIES:
                     raise _TooMuch(f"more than {ENTRIES:,} entries")
-                yield from self._entry(archive, info, depth=depth)
+                yield from self._entry(archive, info, container, depth=depth)
 
     def _entry(
-        self, archive: zipfile.ZipFile, info: zipfile.ZipInfo, *, depth: int
+        self, archive: zipfile.ZipFile, info: zipfile.ZipInfo, container: str, *, depth: int
     ) -> Iterator[File | Skipped]:
         path = unicodedata.normalize("NFC", entry_name(info)).replace("\\", "/")
-        shown = f"{self._path.name}:{path}"
+        shown = f"{self._shown}:{path}"
         if info.is_dir() or _JUNK.search(path):
             return
-        reason = refused_name(path)
-        if reason:
+        if reason := refused_name(path):
             yield Skipped(shown, reason, is_error=True)
-        elif stat.S_ISLNK(info.external_attr >> 16):
+            return
+        if stat.S_ISLNK(info.external_attr >> 16):
             yield Skipped(shown, "symbolic link")
-        elif _PART.search(path) and depth < DEPTH:
-            yield from self._part(archive, info, shown, depth=depth)
-        else:
-            yield from self._file(archive, info, path, shown)
-
-    def _part(
-        self, archive: zipfile.ZipFile, info: zipfile.ZipInfo, shown: str, *, depth: int
-    ) -> Iterator[File | Skipped]:
-        with tempfile.SpooledTemporaryFile(max_size=32 * 2**20) as copy:
-            try:
-                for piece in self._pieces(archive, info, limit=TOTAL_BYTES):
-                    copy.write(piece)
-            except _Refused as error:
-                yield Skipped(shown, str(error), is_error=True)
-                return
-            yield from self._files(copy, shown, depth=depth + 1)
+            return
+        try:
+            if _PART.search(path) and depth < DEPTH:
+                part = self._spooled(archive, info, limit=TOTAL_BYTES)
+                yield from self._files(part.container, shown, depth=depth + 1)
+            else:
+                yield self._file(archive, info, container, path)
+        except Unreadable as error:
+            yield Skipped(shown, str(error), is_error=True)
 
     def _file(
-        self, archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: str, shown: str
-    ) -> Iterator[File | Skipped]:
-        data: bytes | None = None
-        if PurePosixPath(path).suffix.lower() in READABLE:
-            try:
-                data = b"".join(self._pieces(archive, info, limit=ENTRY_BYTES))
-            except _Refused as error:
-                yield Skipped(shown, str(error), is_error=True)
-                return
+        self, archive: zipfile.ZipFile, info: zipfile.ZipInfo, container: str, path: str
+    ) -> File | Skipped:
+        shown = f"{self._shown}:{path}"
+        content = (info.CRC, info.file_size)
         if path in self._seen:
-            same = self._seen[path] == data
+            same = self._seen[path] == content
             reason = (
                 "twice in the zip, with the same content" if same else "twice in the zip: the first was taken"
             )
-            yield Skipped(shown, reason, is_error=not same)
-            return
-        self._seen[path] = data
-        yield File(self._tree, path, path, shown, data)
+            return Skipped(shown, reason, is_error=not same)
+        self._seen[path] = content
+        stored = None
+        if suffix(path) in READABLE:
+            if info.compress_type in {STORED, DEFLATED}:
+                self._count(info, limit=ENTRY_BYTES)
+                stored = Stored(
+                    container, info.file_size, info.header_offset,
+                    info.compress_size, info.CRC, info.compress_type,
+                )  # fmt: skip
+            else:
+                stored = self._spooled(archive, info, limit=ENTRY_BYTES)
+        return File(self._tree, path, path, shown, stored)
 
-    def _pieces(self, archive: zipfile.ZipFile, info: zipfile.ZipInfo, *, limit: int) -> Iterator[bytes]:
-        """The entry's bytes, counted as they come: the sizes that a zip declares may be lies."""
-        size = 0
+    def _count(self, info: zipfile.ZipInfo, *, limit: int) -> None:
+        if info.flag_bits & _ENCRYPTED:
+            raise Unreadable("cannot be unpacked (it has a password)")
+        if info.file_size > limit:
+            raise Unreadable(f"larger than {limit // 2**20} MB")
+        if info.file_size > RATIO_FROM and info.file_size > RATIO * max(info.compress_size, 1):
+            raise Unreadable(f"unpacks to more than {RATIO} times its size")
+        self._bytes += info.file_size
+        if self._bytes > TOTAL_BYTES:
+            raise _TooMuch(f"unpacks to more than {TOTAL_BYTES // 2**30} GB")
+
+    def _spooled(self, archive: zipfile.ZipFile, info: zipfile.ZipInfo, *, limit: int) -> Stored:
+        """The entry as a file of its own; zipfile unpacks no more than what the entry declares."""
+        self._count(info, limit=limit)
         try:
             with archive.open(info) as stream:
-                while piece := stream.read(_STEP):
-                    size += len(piece)
-                    self._bytes += len(piece)
-                    if size > limit:
-                        raise _Refused(f"larger than {limit // 2**20} MB")
-                    if size > RATIO_FROM and size > RATIO * max(info.compress_size, 1):
-                        raise _Refused(f"unpacks to more than {RATIO} times its size")
-                    if self._bytes > TOTAL_BYTES:
-                        raise _TooMuch(f"unpacks to more than {TOTAL_BYTES // 2**30} GB")
-                    yield piece
+                return self._spool.add(iter(lambda: stream.read(_STEP), b""))
         except _DAMAGED as error:
-            raise _Refused(f"damaged ({error}): download the export again") from error
-        except (RuntimeError, NotImplementedError) as error:  # zipfile's words for a password, an odd method
-            raise _Refused(f"cannot be unpacked ({error})") from error
-
-
-class _Refused(Exception):
-    """One entry is not taken."""
+            raise Unreadable(f"damaged ({error}): download the export again") from error
+        except (RuntimeError, NotImplementedError) as error:  # zipfile's words for an odd method
+            raise Unreadable(f"cannot be unpacked ({error})") from error
 
 
 class _TooMuch(Exception):
@@ -245,4 +304,6 @@ def refused_name(path: str) -> str:
         return "path that leads outside the export"
     if not path or "\x00" in path:
         return "unusable name"
+    if path.count("/") > DEEPEST:
+        return f"more than {DEEPEST} folders deep"
     return ""

@@ -48,11 +48,18 @@ def slugify(titles: Sequence[str]) -> str:
 def slug_part(title: str) -> str:
     """One title as a slug: NFKC, case folded, every run of other signs than letters and digits a dash."""
     folded = unicodedata.normalize("NFKC", title).casefold()
-    kept = (character if _is_word(character) else "-" for character in unicodedata.normalize("NFC", folded))
-    return re.sub("-+", "-", "".join(kept)).strip("-")
+    kept = unicodedata.normalize("NFC", folded).translate(_SIGNS)
+    return re.sub("-+", "-", kept).strip("-")
 
 
-def _is_word(character: str) -> bool:
-    if character in _EMOJI_MARKS:
-        return False
-    return unicodedata.category(character)[0] in "LNM"  # marks are part of letters in Thai or Hindi
+class _Signs(dict[int, str]):
+    """What each character becomes in a slug; looked up once a character, not once a title."""
+
+    def __missing__(self, code: int) -> str:
+        character = chr(code)
+        is_word = unicodedata.category(character)[0] in "LNM"  # marks are part of letters in Thai or Hindi
+        self[code] = character if is_word and character not in _EMOJI_MARKS else "-"
+        return self[code]
+
+
+_SIGNS = _Signs()

@@ -1,185 +1,108 @@
-"""From the files of all sources to pages: recognise, place, give keys and slugs, leave out doubles."""
+"""Which reader a file is for: by its suffix, and by what the reader finds in it.
+
+A reader is one row. It gives a draft, or None where the file is not of its form and the next one of that
+suffix may try, or Skipped with the reason why nobody should.
+"""
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from fnmatch import fnmatch
-from pathlib import Path, PurePosixPath
+from functools import lru_cache
 
-from kbtool.clean import properties
-from kbtool.clean.targets import key
 from kbtool.errors import ExportError
-from kbtool.exports import lark_blocks, notion_database, notion_html, notion_markdown, plain_markdown
-from kbtool.exports.archive import File, files
+from kbtool.exports import (
+    lark_blocks,
+    notion_database,
+    notion_html,
+    notion_markdown,
+    plain_markdown,
+    tidy_markdown,
+)
+from kbtool.exports.archive import File
 from kbtool.exports.draft import Draft, decode
-from kbtool.exports.names import slug_part, slugify
-from kbtool.exports.tree import Tree
-from kbtool.model import Kind, Page, Skipped
+from kbtool.model import Kind, Skipped
 
-_MARKDOWN = frozenset({".md", ".markdown"})
-_HTML = frozenset({".html", ".htm"})
+Parsed = Draft | Skipped | None
+Parse = Callable[[File, bytes], Parsed]
 
 
 @dataclass(frozen=True, slots=True)
-class Export:
-    """The pages of all sources in a stable order, and everything that was not taken with its reason."""
+class Reader:
+    """`kinds` are the kinds that it can give, or that a person may say its files are."""
 
-    pages: tuple[Page, ...]
-    skipped: tuple[Skipped, ...]
+    suffixes: frozenset[str]
+    kinds: frozenset[Kind]
+    parse: Parse
 
 
-def read(sources: Sequence[Path], *, exclude: Sequence[str] = ()) -> Export:
-    """The pages in zips, folders and files; each file's form is recognised from itself.
+def _text(parse: Callable[[File, str], Parsed]) -> Parse:
+    """A reader of text as one of bytes."""
+    return lambda file, data: parse(file, _decoded(data))
 
-    `exclude` holds globs that are compared with a file's path inside its export and with the name that
-    reports give it. Raises ExportError when a source does not exist or no source was given.
+
+@lru_cache(maxsize=1)  # the readers of one suffix look at one file in turn
+def _decoded(data: bytes) -> str:
+    return decode(data)
+
+
+def _blocks(file: File, text: str) -> Parsed:
+    r"""Lark's blocks. JSON can hold halves of characters (`"\ud83d"`), which no file can be written with."""
+    draft = lark_blocks.parse(file, json.loads(text))
+    if isinstance(draft, Skipped):
+        return draft
+    return replace(draft, title=_whole(draft.title), markdown=_whole(draft.markdown), key=_whole(draft.key))
+
+
+def _whole(text: str) -> str:
+    return text.encode("utf-8", "replace").decode()
+
+
+_MARKDOWN = frozenset({".md", ".markdown"})
+_HTML = frozenset({".html", ".htm"})
+_JSON = frozenset({".json"})
+_CSV = frozenset({".csv"})
+
+READERS = (
+    Reader(_MARKDOWN, frozenset(), _text(tidy_markdown.parse)),
+    Reader(_MARKDOWN, frozenset({Kind.NOTION_MARKDOWN}), _text(notion_markdown.parse)),
+    Reader(_MARKDOWN, frozenset({Kind.LARK_MARKDOWN, Kind.MARKDOWN}), _text(plain_markdown.parse)),
+    Reader(_HTML, frozenset({Kind.NOTION_HTML}), _text(notion_html.parse)),
+    Reader(_JSON, frozenset({Kind.LARK_BLOCKS}), _text(_blocks)),
+    Reader(_CSV, frozenset({Kind.NOTION_DATABASE}), _text(notion_database.parse)),
+)
+
+
+def parse(file: File, data: bytes, forced: Kind | None = None) -> Draft | Skipped:
+    """The draft in a file's bytes, or why there is none.
+
+    `forced` is the kind that a person says it is; it counts for files of a suffix that can be of it.
     """
-    if not sources:
-        raise ExportError("no export to read", hint="Name a zip, a folder or a file in `sources` of kb.toml.")
-    skipped: list[Skipped] = []
-    taken: list[File] = []
-    for source in sources:
-        for found in sorted(files(source), key=_order):
-            if isinstance(found, Skipped):
-                skipped.append(found)
-            elif pattern := _excluded(found, exclude):
-                skipped.append(Skipped(found.source, f"excluded by {pattern!r}"))
-            else:
-                taken.append(found)
-    drafts: list[Draft] = []
-    paths = frozenset((file.tree, file.path) for file in taken)
-    for file in taken:
-        parsed = _parse(file, paths)
-        if isinstance(parsed, Skipped):
-            skipped.append(parsed)
-            continue
-        drafts.append(parsed)
-        if parsed.note:
-            skipped.append(Skipped(file.source, parsed.note))
-    drafts = _named_by_links(drafts)
-    tree = Tree(drafts, taken)
-    pages = _distinct((_placed(draft, tree) for draft in drafts), skipped)
-    return Export(_with_slugs(pages), tuple(skipped))
-
-
-def _order(found: File | Skipped) -> tuple[bool, str, str]:
-    """By path; of a page that one source holds in both forms, Markdown comes first and is taken."""
-    if isinstance(found, Skipped):
-        return False, "", found.source
-    return PurePosixPath(found.path).suffix.lower() in _HTML, found.path, found.source
-
-
-def _excluded(file: File, patterns: Sequence[str]) -> str:
-    return next((glob for glob in patterns if fnmatch(file.path, glob) or fnmatch(file.source, glob)), "")
-
-
-def _parse(file: File, paths: frozenset[tuple[str, str]]) -> Draft | Skipped:
-    """The draft in a file, or why there is none."""
-    if file.data is None:
-        return Skipped(file.source, "attachment: only Markdown, HTML, CSV and JSON are read")
     try:
-        return _parse_text(file, decode(file.data), paths)
+        return _parse(file, data, forced)
     except UnicodeDecodeError:
         return Skipped(file.source, "not text in UTF-8, UTF-16 or GB18030", is_error=True)
     except ValueError as error:  # JSON that is none, or that holds a number of thousands of digits
         return Skipped(file.source, f"not JSON: {str(error)[:120]}", is_error=True)
     except RecursionError:
-        return Skipped(file.source, "not JSON: nested deeper than any document", is_error=True)
+        return Skipped(file.source, "nested deeper than any document", is_error=True)
     except ExportError as error:
         return Skipped(file.source, error.message, is_error=True)
 
 
-def _parse_text(file: File, text: str, paths: frozenset[tuple[str, str]]) -> Draft | Skipped:
-    suffix = PurePosixPath(file.path).suffix.lower()
-    if suffix in _MARKDOWN:
-        return notion_markdown.parse(file, text) or plain_markdown.parse(file, text)
-    if suffix in _HTML:
-        return notion_html.parse(file, text)
-    if suffix == ".json":
-        return lark_blocks.parse(file, json.loads(text))
-    if notion_database.is_view(file, paths):
-        return Skipped(file.source, "current view only: the database's `_all.csv` is read")
-    return notion_database.parse(file, text) or Skipped(file.source, "not a Notion database")
+def _parse(file: File, data: bytes, forced: Kind | None) -> Draft | Skipped:
+    if not data.strip():
+        return Skipped(file.source, "empty file")
+    readers = [reader for reader in READERS if file.suffix in reader.suffixes]
+    fitting = [reader for reader in readers if forced in reader.kinds]
+    for reader in [*fitting, *(reader for reader in readers if reader not in fitting)]:
+        found = reader.parse(file, data)
+        if isinstance(found, Draft):
+            return replace(found, kind=forced) if forced and fitting and found.kind is not forced else found
+        if found is not None:
+            return found
+    return Skipped(file.source, _UNKNOWN.get(file.suffix, "not a page of a known form"))
 
 
-def _named_by_links(drafts: Sequence[Draft]) -> list[Draft]:
-    """Databases with their whole title: a CSV's name is cut, but a link to it is not."""
-    tree = Tree(drafts, ())
-    titles: dict[str, str] = {}
-    for draft in drafts:
-        for text, database in tree.database_links(draft):
-            if key(text).startswith(key(database.title)):
-                titles.setdefault(database.key, text)
-    return [
-        replace(draft, title=titles[draft.key])
-        if draft.kind is Kind.NOTION_DATABASE and draft.key in titles
-        else draft
-        for draft in drafts
-    ]
-
-
-def _placed(draft: Draft, tree: Tree) -> Page | Skipped:
-    """The page with its place in the export, or why it is none."""
-    database = tree.database(draft)
-    columns = database.columns if database else frozenset()
-    body = draft.markdown if draft.properties else properties.split(draft.markdown, columns)[1]
-    if not body.strip():
-        return Skipped(draft.file.source, _emptiness(draft, tree))
-    identity = draft.key or draft.file.name
-    return Page(
-        key=identity,
-        slug=slugify([*tree.titles(draft)[:-1], slug_part(draft.title) or tag(identity)]),
-        title=draft.title,
-        markdown=draft.markdown,
-        source=draft.file.source,
-        kind=draft.kind,
-        properties=draft.properties,
-        links=tree.links(draft),
-        columns=columns,
-        removals=draft.removals,
-    )
-
-
-def _emptiness(draft: Draft, tree: Tree) -> str:
-    titles = tree.titles(draft)
-    if tree.database(draft) or draft.properties:
-        return f"only properties: row of {titles[-2]}" if len(titles) > 1 else "only properties"
-    return "no text under the title"
-
-
-def _distinct(found: Iterable[Page | Skipped], skipped: list[Skipped]) -> list[Page]:
-    """Pages with different keys: of a page that was exported twice, the first source's is taken."""
-    pages: dict[str, Page] = {}
-    for page in found:
-        if isinstance(page, Skipped):
-            skipped.append(page)
-        elif page.key in pages:
-            first = pages[page.key]
-            same = slug_part(first.title) == slug_part(page.title)
-            reason = f"also in {first.source}" if same else f"has the same key as {first.source}: rename one"
-            skipped.append(Skipped(page.source, reason, is_error=not same))
-        else:
-            pages[page.key] = page
-    return list(pages.values())
-
-
-def _with_slugs(pages: Sequence[Page]) -> tuple[Page, ...]:
-    """Slugs that are different: pages of one title in one place all get a tag of their key.
-
-    All of them, so that a golden question never silently points to another page when a copy appears.
-    """
-    count = Counter(page.slug for page in pages)
-    return tuple(
-        replace(page, slug=f"{page.slug}-{tag(page.key)}") if count[page.slug] > 1 else page for page in pages
-    )
-
-
-def tag(identity: str) -> str:
-    """Eight characters of a key: its own first ones, or a digest's where the key is a path."""
-    if identity.isalnum() and identity.isascii():
-        return identity[:8].casefold()
-    return hashlib.sha256(identity.encode()).hexdigest()[:8]
+_UNKNOWN = {".csv": "not a Notion database: its name has no page id"}

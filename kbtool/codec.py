@@ -1,0 +1,112 @@
+"""Surveys, pages and documents as compact bytes: between processes, and in the cache.
+
+JSON lists without names. Pickling the same values takes five times as long, and a cache that is unpickled
+could run code that somebody put into it.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from kbtool.clean import Cleaned
+from kbtool.exports.archive import File
+from kbtool.exports.placing import Place
+from kbtool.exports.survey import Survey
+from kbtool.model import Chunk, Document, Kind, Page, Removal, Section
+
+_encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False)
+
+
+def _pack(value: list[Any]) -> bytes:
+    return _encoder.encode(value).encode("utf-8", "replace")
+
+
+def pack_survey(survey: Survey) -> bytes:
+    """What is found out from the file's content, which leaves out where the file lies."""
+    return _pack(
+        [
+            survey.kind, survey.title, survey.key, sorted(survey.columns), survey.links, survey.databases,
+            survey.lone, survey.has_properties, survey.edited, survey.note,
+        ]
+    )  # fmt: skip
+
+
+def unpack_survey(data: bytes, file: File, digest: bytes) -> Survey:
+    """The inverse of `pack_survey`, for the file that it was made from."""
+    kind, title, key, columns, links, databases, lone, has_properties, edited, note = json.loads(data)
+    return Survey(
+        file=file,
+        digest=digest,
+        kind=Kind(kind),
+        title=title,
+        key=key,
+        columns=frozenset(columns),
+        links=tuple(links),
+        databases=tuple((text, target) for text, target in databases),
+        lone=lone,
+        has_properties=has_properties,
+        edited=edited,
+        note=note,
+    )
+
+
+def pack_place(place: Place) -> bytes:
+    """A page's place; equal places give equal bytes."""
+    return _pack([place.key, place.slug, place.title, dict(place.links), sorted(place.columns)])
+
+
+def unpack_place(data: bytes) -> Place:
+    """The inverse of `pack_place`."""
+    key, slug, title, links, columns = json.loads(data)
+    return Place(key, slug, title, links, frozenset(columns))
+
+
+def pack_cleaned(cleaned: Cleaned) -> bytes:
+    """A clean page and what was taken out of it."""
+    page = cleaned.page
+    return _pack(
+        [
+            page.key, page.slug, page.title, page.markdown, page.source, page.kind, dict(page.properties),
+            dict(page.links), sorted(page.columns),
+            [[removal.rule, removal.text, removal.kind] for removal in cleaned.removals],
+        ]
+    )  # fmt: skip
+
+
+def unpack_cleaned(data: bytes) -> Cleaned:
+    """The inverse of `pack_cleaned`."""
+    key, slug, title, markdown, source, kind, properties, links, columns, removals = json.loads(data)
+    return Cleaned(
+        Page(key, slug, title, markdown, source, Kind(kind), properties, links, frozenset(columns)),
+        tuple(Removal(rule, text, kind) for rule, text, kind in removals),
+    )
+
+
+def pack_document(document: Document) -> bytes:
+    """A chunked page."""
+    sections = [
+        [section.heading_path, section.contains, [[c.heading_path, c.text] for c in section.children]]
+        for section in document.sections
+    ]
+    return _pack([document.key, document.slug, document.title, document.source, document.language, sections])
+
+
+def unpack_document(data: bytes) -> Document:
+    """The inverse of `pack_document`."""
+    key, slug, title, source, language, sections = json.loads(data)
+    return Document(
+        key,
+        slug,
+        title,
+        source,
+        language,
+        tuple(
+            Section(
+                tuple(path),
+                tuple(Chunk(tuple(below), text) for below, text in children),
+                tuple(tuple(name) for name in contains),
+            )
+            for path, contains, children in sections
+        ),
+    )
