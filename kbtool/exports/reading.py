@@ -13,7 +13,14 @@ from pathlib import Path, PurePosixPath
 from kbtool.clean import properties
 from kbtool.clean.targets import key
 from kbtool.errors import ExportError
-from kbtool.exports import lark_blocks, notion_database, notion_html, notion_markdown, plain_markdown
+from kbtool.exports import (
+    lark_blocks,
+    notion_database,
+    notion_html,
+    notion_markdown,
+    plain_html,
+    plain_markdown,
+)
 from kbtool.exports.archive import File, files
 from kbtool.exports.draft import Draft, decode
 from kbtool.exports.names import slug_part, slugify
@@ -98,7 +105,7 @@ def _parse_text(file: File, text: str, paths: frozenset[tuple[str, str]]) -> Dra
     if suffix in _MARKDOWN:
         return notion_markdown.parse(file, text) or plain_markdown.parse(file, text)
     if suffix in _HTML:
-        return notion_html.parse(file, text)
+        return notion_html.parse(file, text) or plain_html.parse(file, text)
     if suffix == ".json":
         return lark_blocks.parse(file, json.loads(text))
     if notion_database.is_view(file, paths):
