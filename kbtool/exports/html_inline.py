@@ -15,9 +15,9 @@ from selectolax.lexbor import LexborNode
 from kbtool.exports.html_nodes import (
     BLOCKS,
     CONTAINERS,
+    NO_CONTENT,
     SILENT,
     attribute,
-    children,
     classes,
     one_line,
     text_of,
@@ -72,20 +72,20 @@ class Walk:
 
     def content(self, node: LexborNode) -> Iterator[LexborNode | None]:
         """What is in a node: texts, and the elements that mean something; others are dissolved."""
-        levels = [(children(node), False)]
+        levels = [(node.iter(include_text=True), False)]
         while levels:
             nodes, is_apart = levels[-1]
             for child in nodes:
                 tag = child.tag or ""
                 if tag == "-text" or tag in _MARKS:
                     yield child
-                elif not self._is_left_out(child, tag):
+                elif tag not in NO_CONTENT and not self._is_left_out(child, tag):
                     if tag in _OWN or not self._dissolves(child, tag):
                         yield child
                         continue
                     if tag in CONTAINERS:
                         yield None
-                    levels.append((children(child), tag in CONTAINERS))
+                    levels.append((child.iter(include_text=True), tag in CONTAINERS))
                     break
             else:
                 levels.pop()

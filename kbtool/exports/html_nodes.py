@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from itertools import accumulate
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
@@ -17,6 +16,9 @@ from kbtool.errors import ExportError
 
 SILENT = frozenset({"style", "script", "link", "meta", "template", "base", "head"})
 """Elements whose content is no text."""
+
+NO_CONTENT = frozenset({"-comment", "!doctype", "-undef"})
+"""What the parser keeps as nodes besides elements and texts."""
 
 CONTAINERS = frozenset(
     {"p", "div", "section", "article", "main", "header", "footer", "body", "html", "center", "address"}
@@ -29,11 +31,10 @@ BLOCKS = CONTAINERS | frozenset(
     | {"details", "summary", "hr", "table", "tr", "td", "th", "caption", "aside", "dt", "dd", "menu"}
 )
 
-_NO_CONTENT = frozenset({"-comment", "!doctype", "-undef"})
 _NESTING = 1000
 _COPIES = 20_000_000
 _TAG = re.compile(
-    r"<(?P<close>/?)(?:(?P<format>a|b|big|code|em|font|i|nobr|s|small|strike|strong|tt|u)"
+    r"<(/?)(?:(a|b|big|code|em|font|i|nobr|s|small|strike|strong|tt|u)"
     r"|div|section|article|main|ul|ol|dl|blockquote|figure|details|table|aside|header|footer|form|center"
     r"|fieldset|nav|pre|h[1-6])(?=[\s/>])",
     re.IGNORECASE,
@@ -59,13 +60,15 @@ def parse_html(text: str, source: str) -> LexborHTMLParser:
 
 def _depths(text: str) -> tuple[int, int]:
     """How deep blocks are nested, and how many emphasis tags are open at once, at most."""
-    steps: dict[bool, list[int]] = {False: [0], True: [0]}
-    for tag in _TAG.finditer(text):
-        steps[tag["format"] is not None].append(-1 if tag["close"] else 1)
-    blocks, marks = (
-        max(accumulate(found, lambda depth, step: max(0, depth + step))) for found in steps.values()
-    )
-    return blocks, marks
+    depth = deepest = marks = most_marks = 0
+    for close, mark in _TAG.findall(text):
+        if mark:
+            marks = max(0, marks - 1) if close else marks + 1
+            most_marks = max(most_marks, marks)
+        else:
+            depth = max(0, depth - 1) if close else depth + 1
+            deepest = max(deepest, depth)
+    return deepest, most_marks
 
 
 def classes(node: LexborNode) -> frozenset[str]:
@@ -81,7 +84,7 @@ def attribute(node: LexborNode, name: str) -> str:
 def children(node: LexborNode) -> Iterator[LexborNode]:
     """Elements and texts in a node, without comments."""
     for child in node.iter(include_text=True):
-        if child.tag not in _NO_CONTENT:
+        if child.tag not in NO_CONTENT:
             yield child
 
 
