@@ -24,6 +24,7 @@ LAYERS = (
     ("kbtool.evaluate.plots",),
     ("kbtool.evaluate.run",),
     ("kbtool.corpus",),
+    ("kbtool.preview",),
     ("kbtool.sync.apply",),
     ("kbtool.sync.plan",),
     ("kbtool.sync.render",),
@@ -41,7 +42,7 @@ LAYERS = (
     ("kbtool.embedded",),
     ("kbtool.chunk",),
     ("kbtool.breaking", "kbtool.facts", "kbtool.smalltalk"),
-    ("kbtool.sync", "kbtool.script", "kbtool.model", "kbtool.errors"),
+    ("kbtool.sync", "kbtool.script", "kbtool.model", "kbtool.errors", "kbtool.look"),
     ("kbtool",),
 )
 HEAVY = {"pandas", "numpy", "scipy", "ir_measures", "httpx", "fastapi", "starlette", "uvicorn", "pydantic",
