@@ -44,7 +44,7 @@ def words_in(draft: Draft) -> Counter[str]:
 def words_of_source(text: str) -> Counter[str]:
     """The words of a page, taken out by another parser that knows nothing of its form."""
     soup = BeautifulSoup(text, "html.parser")
-    root = soup.find("article", id=DASHED) or soup
+    root = soup.select_one(f"article[id='{DASHED}']") or soup
     for silent in root.find_all(["style", "script"]):
         silent.decompose()
     return Counter(WORD.findall(root.get_text(" ")))
@@ -170,6 +170,7 @@ def numbered(pieces: list[str]) -> str:
 @example("<table><caption> word1 <tr><td> word2 <table><tr><td> word3 ", True)
 @example("<figure class='image'> word1 <a href='x'> word2 </a><figcaption> word3 ", True)
 @example("<details> word1 <summary> word2 </summary><summary> word3 ", True)
+@example("<div class='checkbox checkbox-on'> word1 ", True)
 @example("<dl> word1 <dt> word2 <dd> word3 ", False)
 def test_no_word_is_lost_whatever_the_tags(body, is_notion):
     draft = draft_of(notion(body) if is_notion else f"<body>{body}")

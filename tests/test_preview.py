@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
-from bs4 import BeautifulSoup
+from bs4 import BeautifulSoup, Tag
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -45,13 +46,20 @@ def parsed(pages: list[Processed], skipped: list[Skipped] | None = None) -> Beau
     return BeautifulSoup(render(pages, skipped or [], BOUNDS), "lxml")
 
 
-def text(node) -> str:
+def one(page: BeautifulSoup | Tag, selector: str) -> Tag:
+    """The first element that a selector names; fails where there is none."""
+    found = page.select_one(selector)
+    assert found is not None, selector
+    return found
+
+
+def text(node: Tag) -> str:
     return " ".join(node.get_text().split())
 
 
 def test_a_page_shows_its_source_its_chunks_and_what_was_removed():
     page = parsed([processed(NOTION)])
-    assert "- Pack it." in page.select_one(".source pre").get_text()
+    assert "- Pack it." in one(page, ".source pre").get_text()
     chunks = [chunk.get_text() for chunk in page.select(".chunks pre")]
     assert chunks == [child.text for part in processed(NOTION).document.sections for child in part.children]
     named = {name.get_text() for name in page.select(".rules b")}
@@ -59,7 +67,7 @@ def test_a_page_shows_its_source_its_chunks_and_what_was_removed():
 
 
 def test_what_was_removed_is_struck_through_in_the_source_and_names_its_rule():
-    source = parsed([processed(NOTION)]).select_one(".source pre")
+    source = one(parsed([processed(NOTION)]), ".source pre")
     struck = {(piece.get_text(), piece["title"]) for piece in source.select("del")}
     assert ("Terms%204f1c0a9e5b7d4c2e8a6f3b1d9c0e7a52.md", "unlink_pages") in struck
     assert ("---", "drop_dividers") in struck
@@ -67,7 +75,7 @@ def test_what_was_removed_is_struck_through_in_the_source_and_names_its_rule():
 
 
 def test_the_struck_source_reads_as_the_source():
-    source = parsed([processed(NOTION)]).select_one(".source pre")
+    source = one(parsed([processed(NOTION)]), ".source pre")
     for label in source.select("small"):
         label.decompose()
     assert source.get_text() == f"# Returns\n\n{NOTION}"
@@ -84,18 +92,18 @@ def test_every_rule_that_can_fire_gives_its_reason():
 def test_totals_count_every_rule_once_for_each_removal_and_page():
     page = parsed([processed(NOTION), processed(NOTION, title="Again"), processed("Nothing to remove.")])
     rows = {
-        row.select_one("code").get_text(): [text(cell) for cell in row.select("td")]
+        one(row, "code").get_text(): [text(cell) for cell in row.select("td")]
         for row in page.select("#totals .scroll tbody tr")
     }
     assert rows["drop_dividers"] == ["2", "2"]
-    assert text(page.find("h1")) == "3 pages, 5 chunks"
-    assert "✂ something removed 2" in text(page.select_one(".filters"))
+    assert text(one(page, "h1")) == "3 pages, 5 chunks"
+    assert "✂ something removed 2" in text(one(page, ".filters"))
 
 
 def test_sizes_stand_against_the_bound_of_their_script():
     meters = parsed([processed("一二三四五六七八九十" * 20, title="退货")]).select(".chunks .size")
     assert [text(meter) for meter in meters] == ["section, 1 chunk204 of 3,800", "chunk204 of 400"]
-    assert [meter.meter["max"] for meter in meters] == ["3800", "400"]
+    assert [one(meter, "meter")["max"] for meter in meters] == ["3800", "400"]
 
 
 def test_no_text_of_a_page_becomes_markup():
@@ -109,16 +117,16 @@ def test_no_text_of_a_page_becomes_markup():
     assert len(found.find_all("script")) == 1
     assert not [bold for bold in found.find_all("b") if bold.get_text() == "bold"]
     assert "49" not in html
-    assert text(found.select_one(".ask")) == " ".join(HOSTILE.split())
+    assert text(one(found, ".ask")) == " ".join(HOSTILE.split())
 
 
 def test_nothing_is_fetched_and_only_our_own_style_and_script_may_run():
     page = parsed([processed(NOTION)])
     assert not page.find_all(["link", "img", "iframe", "object", "base"])
     assert all(link["href"].startswith("#") for link in page.find_all("a"))
-    policy = page.find("meta", attrs={"http-equiv": "Content-Security-Policy"})["content"]
-    assert look.content_hash(page.find("style").string) in policy
-    assert look.content_hash(page.find("script").string) in policy
+    policy = one(page, "meta[http-equiv=Content-Security-Policy]")["content"]
+    assert look.content_hash(one(page, "style").get_text()) in policy
+    assert look.content_hash(one(page, "script").get_text()) in policy
     assert not page.find_all(style=True)
     assert not [tag for tag in page.find_all(True) if any(name.startswith("on") for name in tag.attrs)]
 
@@ -128,7 +136,7 @@ def test_files_that_could_not_be_read_come_first_and_are_named_at_the_top():
     page = parsed([], skipped)
     items = [" ".join(item.get_text(" ").split()) for item in page.select("#skipped li")]
     assert items == ["! could not be read: b.md not text", "· a.png attachment"]
-    assert "1 file could not be read" in text(page.header)
+    assert "1 file could not be read" in text(one(page, "header"))
 
 
 def test_a_long_page_is_cut_and_says_by_how_much(monkeypatch):
@@ -148,14 +156,14 @@ def test_many_removals_of_one_rule_are_cut_and_counted(monkeypatch):
     done = replace(processed("Text"), removals=[Removal("drop_contents", f"line {n}") for n in range(8)])
     page = parsed([done])
     assert len(page.select(".rules del")) == 3
-    assert "and 5 more" in text(page.select_one(".rules"))
+    assert "and 5 more" in text(one(page, ".rules"))
 
 
 def test_a_full_file_lists_the_rest_and_then_only_counts(monkeypatch):
     monkeypatch.setattr(preview, "MOST_BYTES", 5000)
     monkeypatch.setattr(preview, "MOST_LINES", 20)
     page = parsed([processed(NOTION, title=f"Page {n}") for n in range(30)])
-    assert text(page.find("h1")) == "30 pages, 60 chunks"
+    assert text(one(page, "h1")) == "30 pages, 60 chunks"
     rows = page.select("#pages > details")
     whole = [row for row in rows if row.select(".source")]
     assert len(rows) == 20
@@ -167,8 +175,8 @@ def test_a_full_file_lists_the_rest_and_then_only_counts(monkeypatch):
 def test_an_html_source_begins_at_the_page_and_has_lines():
     source = "<html><head><style>body{}</style></head><body><p>One</p><p>Two</p></body></html>"
     page = parsed([processed("One\n\nTwo", source=source, kind=Kind.NOTION_HTML)])
-    assert page.select_one(".source pre").get_text() == "<body>\n<p>One</p>\n<p>Two</p></body></html>"
-    assert f"not shown: {source.index('<body')} characters" in text(page.select_one(".source"))
+    assert one(page, ".source pre").get_text() == "<body>\n<p>One</p>\n<p>Two</p></body></html>"
+    assert f"not shown: {source.index('<body')} characters" in text(one(page, ".source"))
 
 
 def test_a_page_without_text_or_source_says_so():
@@ -181,11 +189,11 @@ def test_a_page_without_text_or_source_says_so():
 def test_pages_are_read_before_the_skipped_files():
     read: list[str] = []
 
-    def pages():
+    def pages() -> Iterator[Processed]:
         yield processed("Text")
         read.append("page")
 
-    def skipped():
+    def skipped() -> Iterator[Skipped]:
         read.append("skipped")
         yield Skipped("a.png", "attachment")
 

@@ -104,6 +104,7 @@ def _entry(walk: Walk, entry: LexborNode, mark: str, depth: int) -> Iterator[str
             break
         if not own and is_box(node):
             mark = f"- [{'x' if is_checked(node) else ' '}] "
+            own += [inside for inside in walk.content(node) if inside is not None]
         elif own or node.tag != "-text" or (node.text_content or "").strip():
             own.append(node)
     head = walk.inline(own).strip()

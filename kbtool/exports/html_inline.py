@@ -131,9 +131,9 @@ class Walk:
             if is_item and follows:
                 parts.append(", ")
             follows = is_item
-            if is_box(node):
+            if is_box(node) and depth <= DEEPEST:
                 yes, no = ("Yes", "No") if listed else ("[x] ", "[ ] ")
-                parts.append(yes if is_checked(node) else no)
+                parts += [yes if is_checked(node) else no, self.inline(self.content(node), depth + 1)]
             else:
                 parts.append(self._element(node, tag, depth))
         return "".join(parts)

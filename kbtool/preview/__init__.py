@@ -154,11 +154,15 @@ def render(
     rows: list[str] = []
     size = whole = 0
     for done in pages:
-        sizes = [_child_size(chunk, bounds) for part in done.document.sections for chunk in part.children]
+        sizes = [
+            Size(len(chunk.text), bounds.child_for(chunk.text))
+            for part in done.document.sections
+            for chunk in part.children
+        ]
         totals.add(done, sizes)
         if totals.pages > MOST_LINES:
             continue
-        text = _row(row, done, totals.pages, bounds, known, has_room=size < MOST_BYTES)
+        text = _row(row, done, totals.pages, sizes, bounds, known, has_room=size < MOST_BYTES)
         whole += size < MOST_BYTES
         size += len(text.encode())
         rows.append(text)
@@ -173,6 +177,7 @@ def _row(
     template: jinja2.Template,
     done: Processed,
     number: int,
+    sizes: Sequence[Size],
     bounds: Bounds,
     why: Mapping[str, str],
     *,
@@ -184,15 +189,15 @@ def _row(
     cut = max(0, len(done.source) - start - len(shown))
     if done.page.kind in _HTML:
         shown = _LINE.sub("\n", shown)  # Notion writes a page on one line
-    sections, cut_chunks = _sections(done.document, bounds)
+    sections, cut_chunks = _sections(done.document, sizes, bounds) if has_room else ([], 0)
     return template.render(
         number=number,
         page=done.page,
         document=done.document,
         has_room=has_room,
         removed=len(done.removals),
-        chunks=sum(len(part.children) for part in done.document.sections),
-        characters=sum(len(chunk.text) for part in done.document.sections for chunk in part.children),
+        chunks=len(sizes),
+        characters=sum(each.length for each in sizes),
         rules=_rules(done.removals, why),
         pieces=_labelled(pieces(shown, done.removals)),
         head=start,
@@ -250,27 +255,24 @@ def _goes_on(following: Sequence[Piece], removal: Removal) -> bool:
     return bool(rest) and rest[0].removal is not None and rest[0].removal.rule == removal.rule
 
 
-def _sections(document: Document, bounds: Bounds) -> tuple[list[ShownSection], int]:
+def _sections(document: Document, sizes: Sequence[Size], bounds: Bounds) -> tuple[list[ShownSection], int]:
     """Sections as far as there is room, and the characters of chunks that are not shown."""
     room = MOST_CHUNKS
     cut = 0
     shown: list[ShownSection] = []
+    rest = iter(sizes)
     for section in document.sections:
         children: list[ShownChild] = []
-        for chunk in section.children:
-            if len(chunk.text) <= room:
-                children.append(ShownChild(chunk, _child_size(chunk, bounds)))
-                room -= len(chunk.text)
+        for chunk, each in zip(section.children, rest, strict=False):
+            if each.length <= room:
+                children.append(ShownChild(chunk, each))
+                room -= each.length
             else:
-                cut += len(chunk.text)
+                cut += each.length
         if children:
             size = Size(len(section_text(section)), bounds.parent)
             shown.append(ShownSection(section, size, tuple(children)))
     return shown, cut
-
-
-def _child_size(chunk: Chunk, bounds: Bounds) -> Size:
-    return Size(len(chunk.text), bounds.child_for(chunk.text))
 
 
 def _rules(removals: Sequence[Removal], why: Mapping[str, str]) -> list[ShownRule]:
