@@ -277,3 +277,8 @@ def test_the_index_of_an_export_is_no_page(tmp_path):
 def test_a_site_page_whose_article_has_an_id_is_no_notion_page():
     draft = draft_of('<main><article id="post-7"><h1>Returns</h1><p>30 days.</p></article></main>')
     assert (draft.kind, draft.title, draft.markdown) == (Kind.HTML, "Returns", "30 days.")
+
+
+def test_the_properties_of_a_page_that_a_formatter_went_over_are_read():
+    text = (CASES / "notion_html" / "formatted" / "input.html").read_text(encoding="utf-8")
+    assert draft_of(text).properties == {"Status": "Live"}

@@ -188,7 +188,7 @@ def _table(walk: Walk, node: LexborNode, depth: int) -> Iterator[str]:
 
 def _cell(walk: Walk, cell: LexborNode) -> tuple[str, int, int]:
     """A cell's text, and how many rows and columns it covers."""
-    text = walk.inline(walk.content(cell), listed=True).strip()
+    text = walk.inline(walk.content(cell), listed=True).replace("\n", " ").strip()
     rows, columns = (attribute(cell, name) for name in ("rowspan", "colspan"))
     return text, _count(rows), _count(columns)
 

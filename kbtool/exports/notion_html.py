@@ -32,6 +32,7 @@ LEFT_OUT: Mapping[str, str] = {
 """What this reader leaves out, and why; the names are those of `Removal.rule`."""
 
 _ID = re.compile(r"[0-9a-f]{32}", re.IGNORECASE)
+_FORMATTED = re.compile(r"<article\b[^>]*>\s*\n")
 _ICONS = frozenset({"icon", "page-header-icon"})
 _PREVIEWS = frozenset({"bookmark-description", "bookmark-href"})
 _NOISY = frozenset({"span", "div", "img", "nav"})
@@ -45,7 +46,7 @@ def parse(file: File, text: str) -> Draft | Skipped | None:
     """
     if "<article" not in text:
         return Skipped(file.source, "index of the export") if _is_index(file, text) else None
-    article = parse_html(text, file.source).css_first("article[id]")
+    article = parse_html(text, file.source).css_first("article")
     if article is None:
         return None
     name, named_id = split_id(PurePosixPath(file.path).stem)
@@ -54,9 +55,11 @@ def parse(file: File, text: str) -> Draft | Skipped | None:
         if article.css_first("div.page-body") is None:
             return None
         key = named_id or key
-    head = Walk(_FORM, has_marks=False)
+    # Notion writes no line break that is not on the page; a formatter that ran over its file does.
+    form = Form(_left_out, has_breaks=not _FORMATTED.search(text), has_pictures=False)
+    head = Walk(form, has_marks=False)
     title, properties = _title(head, article), _properties(head, article)
-    walk = Walk(_FORM, head.removals, head.taken)
+    walk = Walk(form, head.removals, head.taken)
     body = markdown(walk, article)
     return Draft(
         file,
@@ -94,9 +97,6 @@ def _is_database_path(node: LexborNode) -> bool:
     return target.lower().endswith(".csv") and text_of(node) == one_line(unquote(target))
 
 
-_FORM = Form(_left_out, has_breaks=True, has_pictures=False)
-
-
 def _title(walk: Walk, article: LexborNode) -> str:
     title = article.css_first("h1.page-title")
     if title is None:
@@ -113,9 +113,8 @@ def _properties(walk: Walk, article: LexborNode) -> dict[str, str]:
     walk.taken.add(table.mem_id)
     found: dict[str, str] = {}
     for row in table.css("tr"):
-        key, *values = [
-            one_line(walk.inline(walk.content(cell), listed=True)) for cell in walk.content(row) if cell
-        ] or [""]
+        cells = [cell for cell in walk.content(row) if cell and cell.tag in {"th", "td"}]
+        key, *values = [one_line(walk.inline(walk.content(cell), listed=True)) for cell in cells] or [""]
         words = ", ".join(_MENTION.sub("", value) for value in values if value)
         if words:
             found[key] = f"{found[key]}, {words}" if key in found else words
