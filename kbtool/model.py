@@ -26,6 +26,7 @@ class Kind(StrEnum):
     LARK_BLOCKS = "lark-blocks"
     LARK_MARKDOWN = "lark-markdown"
     MARKDOWN = "markdown"
+    HTML = "html"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,13 +7,12 @@ escapes, which no question's text can leave.
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from kbtool import look
 from kbtool.evaluate.compare import Comparison, NotComparable, Settled, change_interval
 from kbtool.evaluate.gate import Verdict
 from kbtool.evaluate.golden import Stale, covers
@@ -115,19 +114,12 @@ class Task:
 
 def render(view: View) -> str:
     """The report as HTML."""
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = look.environment(TEMPLATES)
     compact = {"ensure_ascii": False, "separators": (",", ":")}
     environment.policies["json.dumps_kwargs"] = {**compact, "default": _plain}
     environment.filters |= {"percent": percent, "points": points, "score": score}
-    css, js = ((TEMPLATES / f"report.{kind}").read_text(encoding="utf-8") for kind in ("css", "js"))
+    css = look.stylesheet(TEMPLATES / "report.css")
+    js = (TEMPLATES / "report.js").read_text(encoding="utf-8")
     questions = shown_questions(view)
     tasks = tasks_of(view, questions)
     comparison, section = view.compared, view.metrics.section
@@ -135,8 +127,8 @@ def render(view: View) -> str:
         view=view,
         css=css,
         js=js,
-        style_hash=_hash(css),
-        script_hash=_hash(js),
+        style_hash=look.content_hash(css),
+        script_hash=look.content_hash(js),
         questions=questions,
         by_id={q.id: q for q in questions},
         tasks=tasks[:MOST_TASKS],
@@ -274,8 +266,3 @@ def _plain(value: Any) -> dict[str, Any]:
     if isinstance(value, Mapping):
         return dict(value)
     return {each.name: getattr(value, each.name) for each in fields(value)}
-
-
-def _hash(text: str) -> str:
-    """For the page's content security policy: only this style and this script may run."""
-    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

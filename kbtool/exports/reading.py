@@ -17,6 +17,7 @@ from kbtool.exports import (
     notion_database,
     notion_html,
     notion_markdown,
+    plain_html,
     plain_markdown,
     tidy_markdown,
 )
@@ -69,6 +70,7 @@ READERS = (
     Reader(_MARKDOWN, frozenset({Kind.NOTION_MARKDOWN}), _text(notion_markdown.parse)),
     Reader(_MARKDOWN, frozenset({Kind.LARK_MARKDOWN, Kind.MARKDOWN}), _text(plain_markdown.parse)),
     Reader(_HTML, frozenset({Kind.NOTION_HTML}), _text(notion_html.parse)),
+    Reader(_HTML, frozenset({Kind.HTML}), _text(plain_html.parse)),
     Reader(_JSON, frozenset({Kind.LARK_BLOCKS}), _text(_blocks)),
     Reader(_CSV, frozenset({Kind.NOTION_DATABASE}), _text(notion_database.parse)),
 )
