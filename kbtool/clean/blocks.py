@@ -9,7 +9,9 @@ from kbtool.clean.rule import with_text
 from kbtool.model import Page
 
 _ITEM = re.compile(r"(?:[-*+]|\d{1,9}[.)])(?:[ \t]|$)")
-_INDENTED = re.compile(r"\n[ \t]*\n(?: {4}| {0,3}\t)[ \t]*+[^\n]")
+_CHILD = re.compile(
+    r"(?:\A|\n(?![-*+ \t]|\d{1,9}[.)])[^\n]+\n)(?:[ \t]*\n)*+(?<=\n)(?: {4}| {0,3}\t)[ \t]*+[^\n]"
+)
 _FENCE = re.compile(r"`{3,}|~{3,}")
 EMPTY_ITEM = r"(?P<indent>[ \t>]*)(?:[-*+]|\d{1,9}[.)])(?:[ \t]+\[[ xX]?\])?[ \t]*(?:\n|\Z)"
 _EMPTY_ITEM = re.compile(EMPTY_ITEM)
@@ -34,8 +36,8 @@ def outdent_children(page: Page) -> Page:
 
 
 def may_have_children(text: str) -> bool:
-    """Whether a line begins with an indent that may be a child's."""
-    return _INDENTED.search(f"\n\n{text}") is not None
+    """Whether an indented line stands under one that is neither indented nor a list item."""
+    return ("    " in text or "\t" in text) and _CHILD.search(f"\n{text}") is not None
 
 
 def _outdented(text: str) -> str:

@@ -19,7 +19,8 @@ from kbtool.model import Page, Removal
 _UNIT = r"\]\((?:[^()\s]|\([^()\s]*\))*\)|<[^<>\n]*>|\w+|[^\w\s!-~]"
 _UNITS = re.compile(_UNIT)  # link targets, tags, words, and signs that say something, such as emoji
 _TOKENS = re.compile(rf"(?:{_UNIT}|[!-~])[^\S\n]*|\n")
-_CLOSERS = " \t.,:;!?)"  # at the beginning of a phrase they belong to what stands before it
+_BEFORE = " \t.,:;!?)#*>|"  # signs around a phrase that belong to what stood beside it
+_BEHIND = " \t.,:;!?([#*|"
 _TARGET = re.compile(r"^\]\((.*)\)$")
 _MARKS = re.compile(r"(?:</?[a-z-]+ */?>|[\s!-/:-@\[-`{-~\u200b\u2060\ufeff\u00ad])*")
 # White space, ASCII punctuation and bare tags: what shows nothing when it is there.
@@ -56,15 +57,17 @@ def _dropped(before: str, after: str) -> Iterator[str]:
     if not gone and not empty:
         return
     for old, new in changes:
-        units = [_UNITS.findall(line) for line in old]
-        for line, words in zip(old, units, strict=True):
+        for line in old:
+            words = _UNITS.findall(line)
             if not words and empty[line] > 0:
                 empty[line] -= 1
                 yield line
-            elif words and not new and _take(words, gone):
+            elif not any(word in gone for word in words):
+                continue
+            elif _take(words, gone):
                 yield from _texts(line)
-        if new and any(gone[word] > 0 for words in units for word in words):
-            yield from _phrases("\n".join(old), "\n".join(new), gone)
+            elif new:
+                yield from _phrases(line, new, gone)
     for word, count in gone.items():
         yield from _texts(word) * count
 
@@ -137,17 +140,22 @@ def _walk(old: Sequence[str], new: Sequence[str]) -> list[tuple[list[str], list[
     return [*found, (list(old[i:]), list(new[j:]))] if i < len(old) else found
 
 
-def _phrases(before: str, after: str, gone: Counter[str]) -> Iterator[str]:
-    """What went inside changed lines, as phrases where it stood together; taken off `gone`."""
-    for stretch, _ in _changes(_TOKENS.findall(before), _TOKENS.findall(after)):
-        phrase: list[str] = []
-        for token in stretch:
-            if _take(_UNITS.findall(token), gone):
-                phrase.append(token)
-            else:
-                yield from _texts("".join(phrase).lstrip(_CLOSERS))
-                phrase = []
-        yield from _texts("".join(phrase).lstrip(_CLOSERS))
+def _phrases(line: str, new: Sequence[str], gone: Counter[str]) -> Iterator[str]:
+    """What went inside a changed line, as phrases where it stood together; taken off `gone`."""
+    tokens = _TOKENS.findall(line)
+    count = Counter(_UNITS.findall(line))
+    if any(0 < gone[word] < times for word, times in count.items()):
+        # A word went that also stayed: which of them, only the new text can tell.
+        tokens = [
+            token for old, _ in _changes(tokens, _TOKENS.findall("\n".join(new))) for token in [*old, ""]
+        ]
+    phrase: list[str] = []
+    for token in [*tokens, ""]:
+        if token and _take(_UNITS.findall(token), gone):
+            phrase.append(token)
+        elif phrase:
+            yield from _texts("".join(phrase).lstrip(_BEFORE).rstrip(_BEHIND))
+            phrase = []
 
 
 def _texts(phrase: str) -> list[str]:
