@@ -274,8 +274,8 @@ def test_a_linked_folder_is_named_and_not_followed(tmp_path):
     assert reasons(export) == {"e/link": "symbolic link"}
 
 
-def test_a_binary_file_named_md_is_named(tmp_path):
-    binary = bytes(range(256)) * 40
+@pytest.mark.parametrize("binary", [bytes(range(256)) * 40, b"\x00\x01\x02 PNG" * 40, b"\x00" * 5000])
+def test_a_binary_file_named_md_is_named(tmp_path, binary):
     export = read([saved(tmp_path / "e.zip", zip_of({"photo.md": binary, "good.md": "# Good\n\nText"}))])
     assert [page.title for page in export.pages] == ["Good"]
     assert "not text" in reasons(export)["e.zip:photo.md"]
