@@ -282,7 +282,8 @@ def _line_of(text: str, tables: list[str], name: str) -> int:
                 return number
         elif inside and re.match(rf"\s*[\"']?{re.escape(name)}[\"']?\s*=", line):
             return number
-    return 1
+    # An inline table stands on the line of its own name.
+    return _line_of(text, tables[:-1], tables[-1]) if len(tables) > 1 else 1
 
 
 def _lower(message: str) -> str:

@@ -8,6 +8,7 @@ import pytest
 
 from kbtool.config import Secrets, Settings, load
 from kbtool.errors import ConfigError
+from kbtool.model import Kind
 
 ROOT = Path(__file__).parent.parent
 
@@ -120,3 +121,17 @@ def test_another_dataset_is_held_to_the_same_rules() -> None:
 
 def test_secrets_hide_themselves() -> None:
     assert "dataset-1" not in repr(Secrets("dataset-1", "app-2"))
+
+
+def test_kinds_and_age_of_pages_are_read(tmp_path: Path) -> None:
+    table = load(
+        write(tmp_path, '[corpus]\nmax_age_days = 365\nkinds = { "wiki/*" = "lark-markdown" }\n')
+    ).corpus
+    assert (table.max_age_days, table.kinds) == (365, {"wiki/*": Kind.LARK_MARKDOWN})
+
+
+@pytest.mark.parametrize("wrong", ["max_age_days = -1", 'kinds = { "a" = "word" }'])
+def test_a_wrong_kind_or_age_names_its_line(tmp_path: Path, wrong: str) -> None:
+    path = write(tmp_path, f"[corpus]\n{wrong}\n")
+    message, _ = complaint(path)
+    assert message.startswith(f"{path}:2: [corpus")

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import io
+import os
 import stat
 import zipfile
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from kbtool.errors import ExportError
 from kbtool.exports import archive, read
@@ -200,3 +203,100 @@ def test_a_missing_source_is_an_error_with_its_path(tmp_path):
 def test_no_source_is_an_error():
     with pytest.raises(ExportError, match="no export to read"):
         read([])
+
+
+def declared(path: Path, content: bytes, size: int) -> Path:
+    """A zip of one page whose directory says that it unpacks to `size` bytes."""
+    whole = bytearray(zip_of({"a.md": content, "b.md": "# B\n\nText"}))
+    at = whole.index(b"PK\x01\x02")
+    whole[at + 24 : at + 28] = size.to_bytes(4, "little")
+    return saved(path, bytes(whole))
+
+
+@pytest.mark.parametrize("size", [10, 5000])
+def test_a_size_that_a_zip_lies_about_is_found_out(tmp_path, size):
+    """So the limits on what zips declare are limits on what is unpacked."""
+    export = read([declared(tmp_path / "e.zip", b"# A\n\n" + b"words " * 200, size)])
+    assert [page.title for page in export.pages] == ["B"]
+    assert "not of the size that the zip declares" in reasons(export)["e.zip:a.md"]
+
+
+def test_an_entry_with_a_password_is_named(tmp_path):
+    whole = bytearray(zip_of({"a.md": "# A\n\nText", "b.md": "# B\n\nText"}))
+    whole[whole.index(b"PK\x01\x02") + 8] |= 1
+    export = read([saved(tmp_path / "e.zip", bytes(whole))])
+    assert [page.title for page in export.pages] == ["B"]
+    assert reasons(export)["e.zip:a.md"] == "cannot be unpacked (it has a password)"
+
+
+@pytest.mark.parametrize("part", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA])
+def test_a_bomb_in_a_part_counts_like_one_outside(tmp_path, part):
+    inner = zip_of({"zeros.md": b"0" * (3 * 2**20), "good.md": "# Good\n\nText"}, method=zipfile.ZIP_STORED)
+    outer = zip_of({"X-Part-1.zip": inner, "other.md": "# Other\n\nText"}, method=part)
+    export = read([saved(tmp_path / "e.zip", outer)])
+    taken = {page.title for page in export.pages}
+    if part == zipfile.ZIP_STORED:
+        assert taken == {"Other", "zeros", "Good"}
+    else:
+        assert taken == {"Other"}
+        assert reasons(export) == {"e.zip:X-Part-1.zip": "unpacks to more than 200 times its size"}
+
+
+def test_long_deep_and_odd_names_are_read_or_named(tmp_path):
+    long, deep = "n" * 300 + ".md", "d/" * 200 + "a.md"
+    odd = b"caf\xe9 100%zz.md".decode("cp437")
+    text = "# T\n\n[a](b%zz.md) [c](%ff%fe.md) text"
+    export = read([saved(tmp_path / "e.zip", zip_of({long: text, deep: text, odd: text}))])
+    assert len(export.pages) == 2
+    assert reasons(export) == {f"e.zip:{deep}": "more than 100 folders deep"}
+    assert list(export.pages[0].links.values()) == ["", ""]
+
+
+@pytest.mark.parametrize("raw", ["退款.md".encode("gb18030"), b"\xff\xfe\xff.md"])
+def test_names_of_a_folder_that_are_no_utf_8_are_shown(tmp_path, raw):
+    (tmp_path / "e").mkdir()
+    try:
+        (tmp_path / "e" / os.fsdecode(raw)).write_text("Text.", encoding="utf-8")
+    except OSError:
+        pytest.skip("this file system takes UTF-8 names only")
+    (page,) = read([tmp_path / "e"]).pages
+    assert page.source.encode().startswith(b"e/")
+    assert page.title in {"退款", "\\xff\\xfe\\xff"}
+
+
+def test_a_linked_folder_is_named_and_not_followed(tmp_path):
+    (tmp_path / "outside").mkdir()
+    saved(tmp_path / "outside" / "secret.md", b"# Secret\n\nText")
+    (tmp_path / "e").mkdir()
+    (tmp_path / "e" / "link").symlink_to(tmp_path / "outside")
+    export = read([tmp_path / "e"])
+    assert export.pages == ()
+    assert reasons(export) == {"e/link": "symbolic link"}
+
+
+@pytest.mark.parametrize("binary", [bytes(range(256)) * 40, b"\x00\x01\x02 PNG" * 40, b"\x00" * 5000])
+def test_a_binary_file_named_md_is_named(tmp_path, binary):
+    export = read([saved(tmp_path / "e.zip", zip_of({"photo.md": binary, "good.md": "# Good\n\nText"}))])
+    assert [page.title for page in export.pages] == ["Good"]
+    assert "not text" in reasons(export)["e.zip:photo.md"]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.dictionaries(st.text(max_size=20).filter(bool), st.binary(max_size=60), max_size=5))
+def test_any_names_and_bytes_are_read_or_named(tmp_path_factory, entries):
+    named = {
+        f"{name}{suffix}": data
+        for name, data in entries.items()
+        for suffix in (".md", ".json", ".csv", ".html")
+        if "\x00" not in name and name.encode("utf-8", "ignore").decode() == name
+    }
+    path = saved(tmp_path_factory.mktemp("fuzz") / "e.zip", zip_of(named))
+    export = read([path])
+    assert len(export.pages) + len(export.skipped) <= len(named)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.binary(max_size=300))
+def test_any_bytes_are_a_zip_or_named(tmp_path_factory, data):
+    (skipped,) = read([saved(tmp_path_factory.mktemp("fuzz") / "e.zip", data)]).skipped
+    assert skipped.is_error

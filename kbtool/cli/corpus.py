@@ -46,7 +46,9 @@ def clean(
     settings = _settings(sources, config, kind)
     parts = (Part.CLEANED, Part.SKETCH)
     with (
-        _events(settings, parts, uses_cache=_uses_cache(config, no_cache=no_cache)) as events,
+        _events(
+            settings, parts, uses_cache=_uses_cache(config, no_cache=no_cache), is_quiet=as_json
+        ) as events,
         TidyTree(out) as tree,
     ):
         for event in events:
@@ -90,7 +92,9 @@ def chunk(
     skipped: list[Skipped] = []
     notes: list[Note] = []
     documents = sections = children = 0
-    with _events(settings, (Part.DOCUMENT,), uses_cache=_uses_cache(config, no_cache=no_cache)) as events:
+    with _events(
+        settings, (Part.DOCUMENT,), uses_cache=_uses_cache(config, no_cache=no_cache), is_quiet=as_json
+    ) as events:
         for event in events:
             if isinstance(event, Skipped):
                 skipped.append(event)
@@ -111,13 +115,15 @@ def chunk(
 
 
 @contextmanager
-def _events(settings: Settings, parts: Sequence[Part], *, uses_cache: bool) -> Iterator[Iterator[Event]]:
+def _events(
+    settings: Settings, parts: Sequence[Part], *, uses_cache: bool, is_quiet: bool
+) -> Iterator[Iterator[Event]]:
     """The pages of the sources, with progress shown; all processes have ended when the block has."""
     from kbtool import corpus
     from kbtool.cli import show
 
     with (
-        show.progress(is_quiet=not sys.stderr.isatty()) as progress,
+        show.progress(is_quiet=is_quiet and not sys.stderr.isatty()) as progress,
         closing(corpus.stream(settings, parts, uses_cache=uses_cache, progress=progress)) as events,
     ):
         yield events
