@@ -255,7 +255,7 @@ def test_excluded_paths_are_left_out_and_named(tmp_path):
         ("a.json", b"[" * 100_000, "not JSON", True),
         ("a.json", b'{"blocks": 3}', "not a Lark document", False),
         ("a.html", b"<p>hello</p>", "not a Notion page", False),
-        ("a.csv", b"a,b\n1,2", "not a Notion database", False),
+        ("a.csv", b" ,\n,", "a CSV without rows", False),
         ("a.md", b"\x81", "not text", True),
         ("a.md", b"# Only a title\n", "no text under the title", False),
     ],

@@ -31,7 +31,7 @@ RATIO_FROM = 2**20  # small files of one repeated letter are no bombs
 ENTRIES = 200_000
 DEPTH = 2
 
-READABLE = frozenset({".md", ".markdown", ".csv", ".html", ".htm", ".json"})
+READABLE = frozenset({".md", ".markdown", ".csv", ".html", ".htm", ".json", ".docx", ".xlsx"})
 _PART = re.compile(r"-Part-\d+\.zip$", re.IGNORECASE)
 _JUNK = re.compile(r"(?:^|/)(?:__MACOSX(?:/|$)|\.DS_Store$|\._|Thumbs\.db$|desktop\.ini$)")
 _UTF8 = 0x800

@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from kbtool.clean import gfm
+from kbtool.clean.grid import MOST_REPEATED, flat
 from kbtool.errors import ExportError
 from kbtool.exports import lark_languages
 from kbtool.exports.archive import File
@@ -31,7 +32,7 @@ _QUOTES = frozenset({19, 34})  # callout, quote container
 _NAMES = {
     18: "bitable", 20: "chat card", 21: "diagram", 26: "embedded page", 28: "widget", 29: "mind map",
     30: "sheet", 35: "task", 36: "OKR", 39: "OKR progress", 40: "add-on", 41: "Jira issue",
-    42: "wiki catalog", 43: "board", 48: "link preview", 51: "sub-page list", 52: "AI template", 999: "synced block",
+    42: "wiki catalog", 43: "board", 48: "link preview", 51: "sub-page list", 52: "AI template",
 }  # fmt: skip
 _DEEPEST = 60
 
@@ -222,6 +223,8 @@ class _Walk:
             return cells
         for index, span in enumerate(listed(shape.get("merge_info"))[: len(cells)]):
             rows, columns = (_count(mapping(span).get(name)) for name in ("row_span", "col_span"))
+            if len(cells[index]) * rows * columns > MOST_REPEATED:
+                continue
             for below in range(min(rows, len(cells) // width + 1)):
                 for right in range(min(columns, width - index % width)):
                     if index + below * width + right < len(cells):
@@ -230,7 +233,7 @@ class _Walk:
 
     def _cell(self, name: str) -> str:
         cell = self._take(name)
-        return joined(self.children(cell)) if cell is not None else ""
+        return flat(joined(self.children(cell))) if cell is not None else ""
 
 
 def _number(block: Mapping[str, Any], last: int, *, follows: bool) -> int:

@@ -13,7 +13,15 @@ from pathlib import Path, PurePosixPath
 from kbtool.clean import properties
 from kbtool.clean.targets import key
 from kbtool.errors import ExportError
-from kbtool.exports import lark_blocks, notion_database, notion_html, notion_markdown, plain_markdown
+from kbtool.exports import (
+    lark_blocks,
+    lark_docx,
+    notion_database,
+    notion_html,
+    notion_markdown,
+    plain_markdown,
+    spreadsheet,
+)
 from kbtool.exports.archive import File, files
 from kbtool.exports.draft import Draft, decode
 from kbtool.exports.names import slug_part, slugify
@@ -22,6 +30,7 @@ from kbtool.model import Kind, Page, Skipped
 
 _MARKDOWN = frozenset({".md", ".markdown"})
 _HTML = frozenset({".html", ".htm"})
+_BINARY = {".docx": lark_docx.parse, ".xlsx": spreadsheet.parse_workbook}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,9 +89,10 @@ def _excluded(file: File, patterns: Sequence[str]) -> str:
 def _parse(file: File, paths: frozenset[tuple[str, str]]) -> Draft | Skipped:
     """The draft in a file, or why there is none."""
     if file.data is None:
-        return Skipped(file.source, "attachment: only Markdown, HTML, CSV and JSON are read")
+        return Skipped(file.source, "attachment: only Markdown, HTML, CSV, JSON, .docx and .xlsx are read")
+    binary = _BINARY.get(PurePosixPath(file.path).suffix.lower())
     try:
-        return _parse_text(file, decode(file.data), paths)
+        return binary(file, file.data) if binary else _parse_text(file, decode(file.data), paths)
     except UnicodeDecodeError:
         return Skipped(file.source, "not text in UTF-8, UTF-16 or GB18030", is_error=True)
     except ValueError as error:  # JSON that is none, or that holds a number of thousands of digits
@@ -103,7 +113,7 @@ def _parse_text(file: File, text: str, paths: frozenset[tuple[str, str]]) -> Dra
         return lark_blocks.parse(file, json.loads(text))
     if notion_database.is_view(file, paths):
         return Skipped(file.source, "current view only: the database's `_all.csv` is read")
-    return notion_database.parse(file, text) or Skipped(file.source, "not a Notion database")
+    return notion_database.parse(file, text) or spreadsheet.parse_csv(file, text)
 
 
 def _named_by_links(drafts: Sequence[Draft]) -> list[Draft]:
