@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 MOST_REPEATED = 2**20
-"""Letters that one spanning cell may come to, all its places together; a longer one stands in its first only."""
+"""Letters that a spanning cell may come to in all its places; a longer one stands in its first only."""
 _WIDEST = 50
 _RULER = re.compile(r"^[ \t]*\|(?:[ \t]*:?-{3,}:?[ \t]*\|)+[ \t]*$")
 _ROW = re.compile(r"^[ \t]*\|(.*)\|[ \t]*$")
@@ -50,12 +50,13 @@ def spread(rows: Sequence[Sequence[Cell]]) -> list[list[str]]:
 def flat(markdown: str) -> str:
     """A cell's blocks as bare lines: a table inside it is its rows, a quote its words."""
     lines: list[str] = []
+    row = None
     for line in markdown.split("\n"):
         bare = _QUOTE.sub("", line)
-        row = _ROW.match(bare)
-        if _RULER.match(bare):
+        if not bare.strip() or _RULER.match(bare):
             continue
+        row = _ROW.match(bare)
         if row:
             bare = ", ".join(cell.strip() for cell in _BARS.split(row[1]) if cell.strip()) + ";"
         lines.append(bare)
-    return "\n".join(lines)
+    return "\n".join(lines).removesuffix(";") if row else "\n".join(lines)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from kbtool.clean import blocks, images, lark, links, properties, text
+from kbtool.clean import blocks, images, lark, lark_html, links, properties, text
 from kbtool.model import Kind, Page
 
 Rule = Callable[[Page], Page]
@@ -16,6 +16,7 @@ Rule = Callable[[Page], Page]
 ALL = frozenset(Kind)
 NOTION = frozenset({Kind.NOTION_MARKDOWN, Kind.NOTION_HTML, Kind.NOTION_DATABASE})
 LARK = frozenset({Kind.LARK_MARKDOWN, Kind.LARK_BLOCKS})
+TAGGED = frozenset({Kind.LARK_MARKDOWN})  # blocks hold text: a tag there is one that an author wrote about
 EXPORTED = NOTION | LARK  # a plain Markdown folder was written by hand: `---` may make a heading there
 
 RULES: tuple[tuple[Rule, frozenset[Kind]], ...] = (
@@ -24,18 +25,22 @@ RULES: tuple[tuple[Rule, frozenset[Kind]], ...] = (
     (properties.plain_relations, NOTION),
     (text.plain_spaces, ALL),
     (blocks.quote_callouts, NOTION),
-    (lark.drop_comments, LARK),
-    (lark.lark_attributes, LARK),
-    (lark.lark_inline, LARK),  # inline and image tags before the tables and quotes that hold them
-    (lark.lark_addresses, LARK),
-    (lark.lark_images, LARK),
-    (lark.lark_placeholders, LARK),
-    (lark.lark_grids, LARK),
-    (lark.lark_quotes, LARK),
-    (lark.lark_layout, LARK),
-    (lark.lark_headings, LARK),
-    (lark.lark_breaks, LARK),
+    (lark.drop_comments, TAGGED),
+    (lark.lark_attributes, TAGGED),
+    (lark.lark_inline, TAGGED),  # inline and image tags before the tables and quotes that hold them
+    (lark_html.html_marks, TAGGED),
+    (lark.lark_addresses, TAGGED),
+    (lark.lark_images, TAGGED),
+    (lark.lark_placeholders, TAGGED),
+    (lark.lark_grids, TAGGED),
+    (lark_html.html_paragraphs, TAGGED),  # after the tables, which it would cut; before the quotes of them
+    (lark.lark_quotes, TAGGED),
+    (lark.lark_layout, TAGGED),
+    (lark.lark_headings, TAGGED),
+    (lark.lark_breaks, TAGGED),
+    (lark.lark_alerts, TAGGED),
     (lark.drop_named_emoji, LARK),
+    (lark_html.plain_entities, TAGGED),  # when no tag is left to be read
     (links.drop_contents, ALL),  # while its lines are still links
     (links.drop_subpage_lines, ALL),
     (images.drop_repeated_captions, ALL),  # while the captions are still in the images

@@ -221,6 +221,7 @@ class _Walk:
         cells = [self._cell(name) for name in names]
         if not isinstance(width, int) or width < 1 or not cells or any("```" in cell for cell in cells):
             return cells
+        cells = [flat(cell) for cell in cells]
         for index, span in enumerate(listed(shape.get("merge_info"))[: len(cells)]):
             rows, columns = (_count(mapping(span).get(name)) for name in ("row_span", "col_span"))
             if len(cells[index]) * rows * columns > MOST_REPEATED:
@@ -233,7 +234,7 @@ class _Walk:
 
     def _cell(self, name: str) -> str:
         cell = self._take(name)
-        return flat(joined(self.children(cell))) if cell is not None else ""
+        return joined(self.children(cell)) if cell is not None else ""
 
 
 def _number(block: Mapping[str, Any], last: int, *, follows: bool) -> int:
