@@ -169,6 +169,7 @@ class _Walk:
         elements = elements_in(block, name)
         if name == "code":
             caption = str(mapping(mapping(block.get("code")).get("caption")).get("content") or "").strip()
+            self.removals += left_out(elements)
             language = mapping(mapping(block.get("code")).get("style")).get("language")
             code = fenced(plain_text(elements), lark_languages.fence_name(language))
             return [code, caption, *self.children(block)]

@@ -11,6 +11,7 @@ from kbtool.exports.markdown import code_span, link, marked
 from kbtool.model import Removal
 
 _MARKS = (("bold", "**"), ("italic", "*"), ("strikethrough", "~~"))
+_WORDED = ("text_run", "mention_doc", "equation", "link_preview")
 _Run = tuple[str, tuple[str, ...], str]
 
 
@@ -27,9 +28,10 @@ def text_of(elements: Sequence[Any], files: Mapping[str, str]) -> str:
 
 
 def plain_text(elements: Sequence[Any]) -> str:
-    """The elements' text without any marks, as code is written."""
-    runs = (element.get("text_run") for element in elements if isinstance(element, dict))
-    return "".join(str(run.get("content") or "") for run in runs if isinstance(run, dict))
+    """The elements' text without any marks, as code is written. Documents are mentioned in code too."""
+    parts = (element.get(name) for element in elements if isinstance(element, dict) for name in _WORDED)
+    words = (part.get("content") or part.get("title") for part in parts if isinstance(part, dict))
+    return "".join(str(text or "") for text in words)
 
 
 def left_out(elements: Sequence[Any]) -> Iterator[Removal]:
