@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kbtool.exports import Export, docx_mammoth, office, read, workbook
+from kbtool.exports import Export, docx_mammoth, number_format, office, read, workbook
 from kbtool.model import Kind, Page
 from tests.office_files import W, docx, numbered, paragraph, run, table, xlsx, zipped
 
@@ -264,6 +264,37 @@ def test_each_sheet_is_a_section_with_its_table(tmp_path):
 )  # fmt: skip
 def test_values_are_written_as_a_person_reads_them(value, expected):
     assert workbook.shown(value) == expected
+
+
+@pytest.mark.parametrize(
+    ("value", "code", "expected"),
+    [
+        (0.15, "0%", "15%"), (0.155, "0.0%", "15.5%"), (12.5, '"€"0.00', "€12.50"), (3, "0\\ \\€", "3 €"),
+        (1234.5, "#,##0.00", "1,234.50"), (3, "[$¥-804]#,##0.00", "¥3.00"), (5, '#,##0"元"', "5元"),
+        (-5, "0.00;[Red](0.00)", "(5.00)"), (-5, "0.00", "-5.00"), (5, '0;"a;b"0', "5"),
+        (-5, '0;"a;b"0', "a;b5"),
+        (1.5, "0.##", "1.5"), (1, "0.##", "1"), (7, "000", "007"), (2.675, "0.00", "2.68"), (0, "#", "0"),
+        (5, "_-* #,##0.00\\ _€_-", "5.00"), (45, "yyyy-mm-dd", None), (3, "General", None), (5, "@", None),
+        (5, "# ?/?", None), (5, "0.00E+00", None), (1e300, "0.00", None), (5, "", None), (5, '"x"', None),
+    ],
+)  # fmt: skip
+def test_a_number_is_written_as_its_format_shows_it(value, code, expected):
+    assert number_format.shown(float(value), code) == expected
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.floats(allow_nan=True), st.text(alphabet='0#,.%;"\\_*[]$-¥ aEd?/@()', max_size=14))
+def test_any_format_of_any_number_is_shown_or_left_to_the_value(value, code):
+    assert number_format.shown(value, code) != ""
+
+
+def test_prices_and_shares_of_a_sheet_keep_their_formats(tmp_path):
+    data = xlsx(
+        {"S": [["Price", "Share", "Plain", "Text"], [12.5, 0.15, 0.5, "a"], [None, "=A2*0=0.2", True, 3]]},
+        formats={"S!A2": '"€"0.00', "S!B2": "0%", "S!B3": "0%", "S!D2": "0%", "S!D3": "0.0"},
+    )
+    markdown = page_of(tmp_path, "a.xlsx", data).markdown
+    assert markdown.split("\n")[2:] == ["| €12.50 | 15% | 0.5 | a |", "|  | 20% | TRUE | 3.0 |"]
 
 
 def test_every_row_of_a_long_sheet_is_there(tmp_path):

@@ -14,13 +14,17 @@ from dataclasses import dataclass
 from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum
 
 from kbtool.clean.grid import MOST_REPEATED
-from kbtool.exports import office
+from kbtool.exports import number_format, office
 from kbtool.exports.archive import File
 
 MOST_CELLS = 10_000_000  # 100,000 rows of 100 columns
 MOST_TEXT = 2**28  # bytes of all cells together
 
 Value = int | float | str | bool | dt.time | dt.date | dt.datetime | dt.timedelta
+_N = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
+_RELATION = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
+_CELL = re.compile(rb"<(?:\w+:)?c\b[^<>]*>")
+_STYLE = re.compile(rb"""\bs\s*=\s*["'](\d{1,6})["']""")
 _SHEET = re.compile(r"xl/worksheets/[^/]+\.xml", re.IGNORECASE)
 _PLACE = re.compile(rb"""\br\s*=\s*["']([A-Z]{1,3})(\d{1,7})["']""", re.IGNORECASE)
 _SHARED = re.compile(rb"<(?:\w+:)?si\b[^>]*>(.*?)</(?:\w+:)?si>", re.DOTALL)
@@ -45,10 +49,15 @@ def sheets(file: File, data: bytes) -> list[Sheet] | None:
     if not any(name.lower() == "xl/workbook.xml" for name in parts):
         return None
     _require_bounded(file, parts)
+    formats = _formats(file, parts)
     try:
         with CalamineWorkbook.from_filelike(office.package_of(parts)) as book:
             return [
-                Sheet(known.name, _rows(book.get_sheet_by_name(known.name)), _is_hidden(known.visible))
+                Sheet(
+                    known.name,
+                    _rows(book.get_sheet_by_name(known.name), formats.get(known.name, {})),
+                    known.visible is not SheetVisibleEnum.Visible,
+                )
                 for known in book.sheets_metadata
                 if known.typ is SheetTypeEnum.WorkSheet
             ]
@@ -56,12 +65,40 @@ def sheets(file: File, data: bytes) -> list[Sheet] | None:
         raise office.refused(file, f"not a spreadsheet ({str(error)[:80]})") from error
 
 
-def _is_hidden(state: SheetVisibleEnum) -> bool:
-    return state is not SheetVisibleEnum.Visible
+def _formats(file: File, parts: Mapping[str, bytes]) -> Mapping[str, Mapping[tuple[int, int], str]]:
+    """By sheet and place, the formats of cells that show a number in a way of its own: calamine drops them."""
+    codes = number_format.codes(office.parsed(file, parts, "xl/styles.xml"))
+    if not codes:
+        return {}
+    relations = office.parsed(file, parts, "xl/_rels/workbook.xml.rels")
+    targets = {relation.get("Id", ""): relation.get("Target", "") for relation in relations}
+    found: dict[str, Mapping[tuple[int, int], str]] = {}
+    for sheet in office.parsed(file, parts, "xl/workbook.xml").iter(f"{_N}sheet"):
+        part = parts.get(_part_name(targets.get(sheet.get(_RELATION, ""), "")), b"")
+        found[sheet.get("name", "")] = _styled(part, codes)
+    return found
 
 
-def _rows(sheet: CalamineSheet) -> list[list[str]]:
-    rows = [[shown(value) for value in row] for row in sheet.to_python(skip_empty_area=False)]
+def _part_name(target: str) -> str:
+    return target.removeprefix("/") if target.startswith("/") else f"xl/{target}"
+
+
+def _styled(part: bytes, codes: Mapping[int, str]) -> Mapping[tuple[int, int], str]:
+    found: dict[tuple[int, int], str] = {}
+    for cell in _CELL.finditer(part):
+        place, style = _PLACE.search(cell[0]), _STYLE.search(cell[0])
+        if place and style and int(style[1]) in codes:
+            found[int(place[2]) - 1, _column(place[1]) - 1] = codes[int(style[1])]
+    return found
+
+
+def _rows(sheet: CalamineSheet, formats: Mapping[tuple[int, int], str]) -> list[list[str]]:
+    values = sheet.to_python(skip_empty_area=False)
+    rows = [[shown(value) for value in row] for row in values]
+    for (number, column), code in formats.items():
+        value = values[number][column] if number < len(values) and column < len(values[number]) else None
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            rows[number][column] = number_format.shown(float(value), code) or rows[number][column]
     for (top, left), (bottom, right) in sheet.merged_cell_ranges or ():
         if top >= len(rows) or left >= len(rows[top]):
             continue
@@ -74,7 +111,7 @@ def _rows(sheet: CalamineSheet) -> list[list[str]]:
 
 
 def shown(value: Value) -> str:
-    """A cell's value as the application shows it without a number format of its own."""
+    """A cell's value as the application shows it where no number format says otherwise."""
     if isinstance(value, bool):
         return "TRUE" if value else "FALSE"
     if isinstance(value, float):
