@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import io
+import re
 import zipfile
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -318,6 +320,16 @@ def test_a_csv_of_one_column_is_not_cut_at_a_comma_in_some_row(tmp_path):
     assert page.markdown == "| Note |\n| --- |\n| First, then second |\n| Third |\n| Fourth |"
 
 
+@pytest.mark.parametrize(("name", "data"), [*WHOLE.items(), ("a.csv", b"a,b\n1,2")])
+def test_what_is_attached_to_a_notion_page_is_an_attachment(tmp_path, name, data):
+    folder = tmp_path / "export" / "Setup 4f1c0a9e5b7d4c2e8a6f3b1d9c0e7a52"
+    folder.mkdir(parents=True)
+    (folder / name).write_bytes(data)
+    export = read([tmp_path / "export"])
+    assert export.pages == ()
+    assert [skip.reason for skip in export.skipped] == ["attachment of a Notion page"]
+
+
 def bomb(name: str, *, letters: int) -> bytes:
     return zipped({name: b" " * letters})
 
@@ -385,6 +397,33 @@ def test_a_word_file_with_too_many_tags_is_refused(tmp_path, monkeypatch):
 def test_a_long_cell_over_many_columns_is_not_repeated(tmp_path):
     page = page_of(tmp_path, "a.xlsx", xlsx({"S": [["x" * 30_000] + ["y"] * 40]}, merged={"S": ["A1:AN1"]}))
     assert page.markdown.count("x") == 30_000
+
+
+WORDS = st.lists(st.sampled_from(["refund", "退款", "E07", "can't", "naïve", "2024"]), min_size=1, max_size=4)
+TEXT = WORDS.map(" ".join)
+BLOCKS = st.one_of(
+    TEXT.map(paragraph),
+    TEXT.map(lambda text: paragraph(text, style="Heading1")),
+    TEXT.map(lambda text: paragraph(text, style="TOC1")),
+    TEXT.map(lambda text: paragraph(text, style="Title")),
+    TEXT.map(lambda text: paragraph(run(text, TYPEWRITER))),
+    TEXT.map(lambda text: paragraph("• ", text)),
+    TEXT.map(lambda text: paragraph(run(text, "<w:b/>"), " ", text)),
+    TEXT.map(lambda text: paragraph(f"<w:moveFrom>{run(text)}</w:moveFrom>", text)),
+    TEXT.map(lambda text: table([paragraph(text), table([paragraph(text)])], [paragraph(text)])),
+    TEXT.map(lambda text: table([paragraph(text) + paragraph(run(text, TYPEWRITER))])),
+    st.builds(lambda text, level: paragraph(text, properties=numbered(level, 1)), TEXT, st.integers(0, 8)),
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(BLOCKS, min_size=1, max_size=8))
+def test_every_word_of_a_word_file_is_in_the_page_or_on_record(tmp_path_factory, body):
+    export = export_of(tmp_path_factory.mktemp("words"), "Guide.docx", docx(*body))
+    raw = Counter(re.findall(r"\w+", "\n".join(re.findall(r"<w:t [^>]*>([^<]*)", "".join(body)))))
+    for page in export.pages:
+        record = (removal.text for removal in page.removals)
+        assert not raw - Counter(re.findall(r"\w+", "\n".join([page.title, page.markdown, *record])))
 
 
 PIECES = st.sampled_from(

@@ -32,6 +32,9 @@ _MARGINS = re.compile(r"word/(?:header|footer)\d*\.xml")
 
 def parse(file: File, data: bytes) -> Draft | Skipped:
     """The document in a .docx. Raises ExportError for what cannot be opened or is too large."""
+    attached = office.attachment(file)
+    if attached:
+        return attached
     parts = office.xml_parts(file, data)
     if _BODY not in parts:
         return Skipped(file.source, "not a Word document: it has no text part")

@@ -11,11 +11,14 @@ import lzma
 import zipfile
 import zlib
 from collections.abc import Mapping
+from pathlib import PurePosixPath
 from xml.etree import ElementTree as ET
 
 from kbtool.errors import ExportError
 from kbtool.exports import archive
 from kbtool.exports.archive import File
+from kbtool.exports.names import split_id
+from kbtool.model import Skipped
 
 PARTS = 10_000
 XML_BYTES = 2**25  # of all parts together: 5,000 printed pages of text, or 100,000 rows of a wide sheet
@@ -27,6 +30,14 @@ _DAMAGED = (
     RuntimeError, NotImplementedError,
 )  # fmt: skip
 """zipfile's words for damaged bytes, for a password and for a method of packing that it does not know."""
+
+
+def attachment(file: File) -> Skipped | None:
+    """Why a file that could be read is not: it lies in the folder of a Notion page, to which it is attached."""
+    folders = PurePosixPath(file.path).parts[:-1]
+    if any(split_id(folder)[1] for folder in folders):
+        return Skipped(file.source, "attachment of a Notion page")
+    return None
 
 
 def xml_parts(file: File, data: bytes) -> Mapping[str, bytes]:

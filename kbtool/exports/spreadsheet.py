@@ -14,7 +14,7 @@ from pathlib import PurePosixPath
 
 from kbtool.clean import gfm
 from kbtool.errors import ExportError
-from kbtool.exports import workbook
+from kbtool.exports import office, workbook
 from kbtool.exports.archive import File
 from kbtool.exports.draft import Draft
 from kbtool.model import Kind, Removal, Skipped
@@ -27,6 +27,9 @@ _SAMPLE = 50
 
 def parse_workbook(file: File, data: bytes) -> Draft | Skipped:
     """The workbook in an .xlsx. Raises ExportError for what cannot be opened or is too large."""
+    attached = office.attachment(file)
+    if attached:
+        return attached
     sheets = workbook.sheets(file, data)
     if sheets is None:
         return Skipped(file.source, "not a spreadsheet: it has no workbook part")
@@ -42,6 +45,9 @@ def parse_workbook(file: File, data: bytes) -> Draft | Skipped:
 
 def parse_csv(file: File, text: str) -> Draft | Skipped:
     """The table in a CSV of any delimiter. Raises ExportError for a field beyond all bounds."""
+    attached = office.attachment(file)
+    if attached:
+        return attached
     try:
         rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text)))
     except csv.Error as error:

@@ -66,7 +66,7 @@ def sheets(file: File, data: bytes) -> list[Sheet] | None:
 
 
 def _formats(file: File, parts: Mapping[str, bytes]) -> Mapping[str, Mapping[tuple[int, int], str]]:
-    """By sheet and place, the formats of cells that show a number in a way of its own: calamine drops them."""
+    """By sheet and place, the formats of numbers that have one of their own: calamine drops them."""
     codes = number_format.codes(office.parsed(file, parts, "xl/styles.xml"))
     if not codes:
         return {}
