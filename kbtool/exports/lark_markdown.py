@@ -34,6 +34,7 @@ _SIGNS = re.compile(
     # feishu-docx
     r"|<!-- *block:"
 )
+_HINTS = ("<", "{", "![](", ">[!", "#######", "ou_", "internal-api-")  # no sign is without one of these
 _UNSUPPORTED = re.compile(
     r"(?m)^(?P<fence>`{3,})[^\n`]*\n(?P<text>// \[Unsupport\] [^\n]*\n(?:(?!```).*\n)*?)(?P=fence)[ \t]*$\n*"
 )
@@ -45,9 +46,9 @@ _BOLD = re.compile(r"^\*\*([^*]+)\*\*$")
 
 def is_lark(text: str) -> bool:
     """Whether the Markdown holds what only Lark or its exporters write, and not merely as a code sample."""
-    if _UNSUPPORTED.search(text):
+    if "// [Unsupport] " in text and _UNSUPPORTED.search(text):
         return True
-    if not _SIGNS.search(text):
+    if not any(hint in text for hint in _HINTS) or not _SIGNS.search(text):
         return False
     shown: list[str] = []
 
