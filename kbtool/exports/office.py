@@ -33,7 +33,7 @@ _DAMAGED = (
 
 
 def attachment(file: File) -> Skipped | None:
-    """Why a file that could be read is not: it lies in the folder of a Notion page, to which it is attached."""
+    """Why a file that could be read is not: it lies in the folder of the Notion page it is attached to."""
     folders = PurePosixPath(file.path).parts[:-1]
     if any(split_id(folder)[1] for folder in folders):
         return Skipped(file.source, "attachment of a Notion page")
