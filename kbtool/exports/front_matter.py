@@ -15,7 +15,8 @@ from ruamel.yaml.error import YAMLError
 
 from kbtool.model import Removal
 
-_LONGEST = 2**16
+_LONGEST = 2**14
+_MOST_BRACKETS = 200  # the YAML parser takes seconds for thousands that are open at once
 _MOST_VALUES = 2_000  # aliases let a few lines of YAML stand for billions of values
 _FENCED = re.compile(rf"\A---[ \t]*\n(?P<yaml>(?s:.{{0,{_LONGEST}}}?)\n)(?:---|\.\.\.)[ \t]*(?:\n|\Z)")
 _KEY = re.compile(r"[a-z_][\w.-]*")
@@ -49,6 +50,8 @@ def split(text: str) -> tuple[dict[str, str], str, tuple[Removal, ...]]:
 
 def _loaded(yaml: str) -> dict[str, str] | None:
     """The mapping in `yaml`, by its lines where YAML's grammar is broken, as in `title: Setup: part 1`."""
+    if yaml.count("[") + yaml.count("{") > _MOST_BRACKETS:
+        return _by_lines(yaml)
     try:
         # The base loader keeps every value as it is written: `no`, `1.10` and dates stay text.
         loaded = YAML(typ="base", pure=True).load(StringIO(yaml))
