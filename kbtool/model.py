@@ -25,6 +25,8 @@ class Kind(StrEnum):
     NOTION_DATABASE = "notion-database"
     LARK_BLOCKS = "lark-blocks"
     LARK_MARKDOWN = "lark-markdown"
+    DOCX = "docx"
+    SPREADSHEET = "spreadsheet"
     MARKDOWN = "markdown"
     HTML = "html"
 

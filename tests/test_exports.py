@@ -9,9 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kbtool.exports import read
+from kbtool.exports import front_matter, read
 from kbtool.exports.names import slug_part, split_id
-from kbtool.exports.plain_markdown import split_front_matter
 from kbtool.model import Kind
 
 HOME = "4f1c0a9e5b7d4c2e8a6f3b1d9c0e7a52"
@@ -204,7 +203,7 @@ def test_a_folder_of_plain_markdown_is_read(tmp_path):
             "guide/setup.md": "\ufeff---\ntitle: Set up\ntags: [a, b]\nno: 1.10\n---\n\n# Other\n\nText.",
             "guide/index.md": "Setext\n===\n\nText.",
             "a.md": "---\n\ndivider first\n\n---\nmore",
-            "b.md": "---\ntitle: a: b\n---\nbroken yaml stays",
+            "b.md": "---\ntitle: a: b\n---\nbroken yaml is read by lines",
             "logo.png": b"\x89PNG",
             "notes.txt": "no",
         },
@@ -214,16 +213,16 @@ def test_a_folder_of_plain_markdown_is_read(tmp_path):
     setup = pages["docs/guide/setup.md"]
     assert (setup.title, setup.markdown, setup.slug) == ("Set up", "# Other\n\nText.", "guide/set-up")
     assert dict(setup.properties) == {"tags": "a, b", "no": "1.10"}
-    assert pages["docs/guide/index.md"].title == "index"
+    assert pages["docs/guide/index.md"].title == "Setext"
     assert pages["docs/a.md"].markdown == "---\n\ndivider first\n\n---\nmore"
-    assert pages["docs/b.md"].markdown == "---\ntitle: a: b\n---\nbroken yaml stays"
+    assert (pages["docs/b.md"].title, pages["docs/b.md"].markdown) == ("a: b", "broken yaml is read by lines")
     assert {skipped.source for skipped in export.skipped} == {"docs/logo.png", "docs/notes.txt"}
 
 
 @given(st.text(alphabet="-\n:ab [#'\"&*!", max_size=60))
 def test_front_matter_never_loses_text_that_it_does_not_take(text):
-    properties, body = split_front_matter(text)
-    assert properties or body == text
+    properties, body, removals = front_matter.split(text)
+    assert properties or removals or body == text
 
 
 def test_lark_markdown_is_known_by_its_tags_and_keeps_its_file_name_as_title(tmp_path):
@@ -256,7 +255,7 @@ def test_excluded_paths_are_left_out_and_named(tmp_path):
         ("a.json", b"[" * 100_000, "nested deeper than any document", True),
         ("a.json", b'{"blocks": 3}', "not a Lark document", False),
         ("a.html", b"<p> </p>", "no text under the title", False),
-        ("a.csv", b"a,b\n1,2", "its name has no page id", False),
+        ("a.csv", b" ,\n,", "a CSV without rows", False),
         ("a.md", b"\x81", "not text", True),
         ("a.md", b"# Only a title\n", "no text under the title", False),
         ("a.md", b"\n \n", "empty file", False),

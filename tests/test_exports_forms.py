@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -18,9 +19,23 @@ FOLDERS = sorted({path.parent for path in CASES.glob("*/*/input.*")})
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda path: f"{path.parent.name}/{path.name}")
 def test_the_page_is_as_expected(folder):
+    """`facts.toml`, where there is one, says what else must be known of the page."""
     (source,) = folder.glob("input.*")
-    (page,) = read([source]).pages
-    assert clean(page).page.markdown == (folder / "expected.md").read_text(encoding="utf-8").rstrip("\n")
+    export = read([source])
+    (page,) = export.pages
+    cleaned = clean(page)
+    assert cleaned.page.markdown == (folder / "expected.md").read_text(encoding="utf-8").rstrip("\n")
+
+    facts = tomllib.loads(path.read_text("utf-8")) if (path := folder / "facts.toml").exists() else {}
+    seen = {
+        "title": cleaned.page.title,
+        "kind": page.kind,
+        "key": page.key,
+        "properties": dict(cleaned.page.properties),
+        "removed": [[removal.rule, removal.text] for removal in cleaned.removals],
+        "notes": [skip.reason for skip in export.skipped],
+    }
+    assert {name: seen[name] for name in facts} == facts
 
 
 JSON = st.recursive(

@@ -20,11 +20,14 @@ from kbtool.model import Page
 from kbtool.script import is_mostly_cjk
 
 _QUOTES = re.compile(
-    r"<(callout|quote-container)\b[^<>]*>((?:(?!<(?:callout|quote-container)\b).)*?)</\1>[ \t]*",
+    r"(?P<indent>(?m:^)[ \t]*)?"
+    r"<(?:(?P<tag>callout|quote-container)\b|(?P<box>div)[ \t]+class=[\"']callout[ \"'])[^<>]*>"
+    r"(?P<body>(?:(?!<(?:callout|quote-container|div)\b).)*?)</(?:(?P=tag)|(?P=box))>[ \t]*",
     re.DOTALL,
 )
 _EMPTY_CALLOUT = re.compile(r"<callout\b[^<>]*/>")
-_BARE_QUOTE_MARK = re.compile(r"(?m)^([ \t]*>)[ \t]*\[!\w+\][ \t]*")
+_ALERT = re.compile(r"^(?P<mark>[ \t]*>)[ \t]*\[!\w+\][ \t]*(?P<rest>.*)$")
+_QUOTE_LINE = re.compile(r"^(?P<mark>[ \t]*>[ \t]?)(?P<rest>.*)$")
 _COLUMN = re.compile(r"<column\b[^<>]*>((?:(?!</?column\b).)*)</column>[ \t]*", re.DOTALL)
 _LAYOUT = re.compile(r"</?(?:grid|column|view|div|synced_block|synced-block)\b[^<>]*>[ \t]*")
 _ICON_DIV = re.compile(r"<div\b[^<>]*callout-emoji[^<>]*>[^<>]*</div>")
@@ -33,13 +36,16 @@ _LOWER_MARKS = re.compile(r"(?m)^([ \t]*)#{7,9}[ \t]+(\S(?:.*\S)?)[ \t]*$")
 _INLINE = re.compile(r"</?(?:text|u|font|span|ins|sup|sub|mention-doc|cite)\b(?:[ \t][^<>]*)?>")
 _EQUATION = re.compile(r"<equation\b[^<>]*>([^<>]*)</equation>")
 _NAMED_MEMBER = re.compile(r"<mention-user\b[^<>]*(?<!/)>[ \t]*([^<>\s][^<>]*)</mention-user>")
-_MEMBER = r"<mention-user\b[^<>]*(?:/>|>[ \t]*</mention-user>)"
+_MEMBER = r"(?:<mention-user\b[^<>]*(?:/>|>[ \t]*</mention-user>)|@?\bou_[0-9a-f]{32}\b)"
 _MEMBERS = re.compile(rf"{_MEMBER}(?:[ \t]*{_MEMBER})*")
 _NOT_TEXT = re.compile(r"<[^<>]*>|\]\([^()\s]*\)")
 _NAMES = (
     "file|whiteboard|sheet|bitable|base|board|iframe|add-ons|task|chat-card|isv|mindnote|diagram|poll|okr"
 )
 _PLACEHOLDER = re.compile(rf"<(?P<name>{_NAMES})\b[^<>]*?(?:/>|>[^<]*</(?P=name)>)|</?(?:{_NAMES})\b[^<>]*>")
+_EMBEDDED = re.compile(
+    r"<iframe\b[^<>]*?\b(?:src|url)=[\"'](https?://[^\"'<>\s]+)[\"'][^<>]*>(?:[^<]*</iframe>)?"
+)
 _IMAGE = re.compile(r"<(?:image|img)\b([^<>]*)>(?:</image>)?")
 _CAPTION = re.compile(r"\b(?:alt|caption)=(?:\"([^\"]*)\"|'([^']*)')")
 _SOURCE = re.compile(r"\bsrc=[\"']([^\"'\s]*)[\"']")
@@ -131,8 +137,11 @@ def _image(found: re.Match[str]) -> str:
 
 
 def lark_placeholders(page: Page) -> Page:
-    """Sheets, boards, files and tasks are not in the export: their tags hold only tokens."""
-    return _rewrite(page, lambda text: _PLACEHOLDER.sub("", text))
+    """Sheets, boards, files and tasks are not in the export: their tags hold only tokens.
+
+    An embedded video or page is its address.
+    """
+    return _rewrite(page, lambda text: _PLACEHOLDER.sub("", _EMBEDDED.sub(r"\1", text)))
 
 
 def lark_quotes(page: Page) -> Page:
@@ -142,20 +151,47 @@ def lark_quotes(page: Page) -> Page:
 
 def _quotes(text: str) -> str:
     text = _EMPTY_CALLOUT.sub("", _ICON_DIV.sub("", text))
-    text = _QUOTES.sub(_quote, text)
-    return _BARE_QUOTE_MARK.sub(r"\1 ", text)
+    return _QUOTES.sub(_quote, text)
 
 
 def _quote(found: re.Match[str]) -> str:
-    body = dedent(found[2].strip("\n")).split("\n")
-    if found[1] == "callout":
+    body = dedent(found["body"].strip("\n")).split("\n")
+    if found["tag"] != "quote-container":
         body[0] = without_leading(body[0].lstrip())
     while body and not body[0].strip():
         body.pop(0)
     while body and not body[-1].strip():
         body.pop()
-    quoted = "\n".join(f"> {line}".rstrip() for line in body)
+    indent = found["indent"] or ""
+    quoted = "\n".join(f"{indent}> {line}".rstrip() for line in body)
     return f"\n\n{quoted}\n\n" if quoted else ""
+
+
+def lark_alerts(page: Page) -> Page:
+    """feishu2md begins each callout with `>[!TIP]`, and leaves the mark of a quote off its other lines.
+
+    feishu-docx writes the callout's icon into the quote.
+    """
+    return _rewrite(page, _alerts)
+
+
+def _alerts(text: str) -> str:
+    out: list[str] = []
+    mark = ""  # of the alert whose lines these are
+    quoted = False
+    for line in text.split("\n"):
+        alert, quote = _ALERT.match(line), _QUOTE_LINE.match(line)
+        if alert:
+            mark = alert["mark"]
+            out += [f"{mark} {without_leading(alert['rest'])}"] if alert["rest"].strip() else []
+        elif quote:
+            bare = quote["rest"] if quoted else without_leading(quote["rest"])
+            out.append(f"{quote['mark']}{bare}")
+        else:
+            mark = mark if line.strip() else ""
+            out.append(f"{mark} {line.lstrip()}" if mark else line)
+        quoted = bool(alert or quote)
+    return "\n".join(out)
 
 
 def lark_layout(page: Page) -> Page:

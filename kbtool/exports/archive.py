@@ -34,7 +34,7 @@ ENTRIES = 200_000
 DEPTH = 2  # zips in zips
 DEEPEST = 100  # folders in folders
 
-READABLE = frozenset({".md", ".markdown", ".csv", ".html", ".htm", ".json"})
+READABLE = frozenset({".md", ".markdown", ".csv", ".html", ".htm", ".json", ".docx", ".xlsx"})
 _PART = re.compile(r"-Part-\d+\.zip$", re.IGNORECASE)
 _JUNK = re.compile(r"(?:^|/)(?:__MACOSX(?:/|$)|\.DS_Store$|\._|Thumbs\.db$|desktop\.ini$)")
 _UTF8 = 0x800

@@ -1,60 +1,60 @@
-"""Markdown from anywhere: Lark's own export and folders that people wrote by hand."""
+"""Markdown from anywhere: Lark's own export, its exporters', and folders that people wrote by hand."""
 
 from __future__ import annotations
 
 import re
-from io import StringIO
 from pathlib import PurePosixPath
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
-
-from kbtool.exports import lark_markdown
+from kbtool.clean.code import outside_code
+from kbtool.clean.targets import key
+from kbtool.exports import front_matter, lark_markdown
 from kbtool.exports.archive import File
 from kbtool.exports.draft import Draft
 from kbtool.exports.notion_markdown import split_title
 from kbtool.model import Kind
 
-_FRONT_MATTER = re.compile(r"\A---[ \t]*\n(?P<yaml>.*?\n)(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
+_TITLE = re.compile(r"(?m)^#[ \t]+(?P<title>\S.*?)(?:[ \t]+#+)?[ \t]*$\n*")
+_MASKED = re.compile("[\U000f0000-\U0010ffff]")  # code, as `outside_code` shows it
+_UNDERLINED = re.compile(r"\A\s*(?P<title>[^\s>#|`~*+-].*?)[ \t]*\n=+[ \t]*(?:\n+|\Z)")
 
 
 def parse(file: File, text: str) -> Draft:
-    """The page in a Markdown file: its title is the front matter's, else the first line's, else the name."""
-    properties, body = split_front_matter(text)
-    heading, rest = split_title(body)
+    """The page in a Markdown file: its title is the front matter's, else the first `#`, else the name."""
+    properties, body, removals = front_matter.split(text)
     stem = PurePosixPath(file.path).stem
-    kind = Kind.MARKDOWN
-    if lark_markdown.is_lark(body):
-        kind = Kind.LARK_MARKDOWN
-        heading = lark_markdown.title_in(body, heading, stem)
+    kind = Kind.LARK_MARKDOWN if lark_markdown.is_lark(body) else Kind.MARKDOWN
+    if kind is Kind.LARK_MARKDOWN:
+        body, unsupported = lark_markdown.split_unsupported(body)
+        removals += unsupported
+        heading, rest = lark_markdown.split_title(body, stem)
+    else:
+        heading, rest = _title(body)
     named = properties.pop("title", "").strip()
-    if heading and named in {"", heading}:
+    if heading and key(named or heading) == key(heading):
         body = rest
-    return Draft(file, kind, named or heading or stem, body.strip("\n"), properties=properties)
+    title = named or heading or stem
+    return Draft(file, kind, title, body.strip("\n"), properties=properties, removals=removals)
 
 
-def split_front_matter(text: str) -> tuple[dict[str, str], str]:
-    """Front matter as text values, and the body. Only a mapping counts: `---` may be a divider.
-
-    Lists are joined by ", "; nested mappings are left out. What is no YAML stays in the body.
-    """
-    found = _FRONT_MATTER.match(text)
-    if not found:
-        return {}, text
-    try:
-        # The base loader keeps every value as it is written: `no`, `1.10` and dates stay text.
-        loaded = YAML(typ="base", pure=True).load(StringIO(found["yaml"]))
-    except (YAMLError, ValueError):
-        return {}, text
-    if not isinstance(loaded, dict):
-        return {}, text
-    properties = {str(key): words for key, value in loaded.items() if (words := _words(value))}
-    return properties, text[found.end() :].lstrip("\n")
+def _title(body: str) -> tuple[str, str]:
+    """The first line's `#`, or the page's only one further down, behind badges or a note; and the rest."""
+    heading, rest = split_title(body)
+    if heading or rest != body:
+        return heading, rest
+    underlined = _UNDERLINED.match(body)
+    if underlined:
+        return underlined["title"], body[underlined.end() :]
+    return _only_heading(body)
 
 
-def _words(value: object) -> str:
-    if isinstance(value, str):
-        return value.strip()
-    if isinstance(value, list):
-        return ", ".join(item.strip() for item in value if isinstance(item, str))
-    return ""
+def _only_heading(body: str) -> tuple[str, str]:
+    found: list[str] = []
+
+    def without(outside: str) -> str:
+        titles = [match["title"] for match in _TITLE.finditer(outside)]
+        found.extend(titles)
+        return _TITLE.sub("", outside) if len(titles) == 1 else outside
+
+    rest = outside_code(body, without)
+    is_one = len(found) == 1 and not _MASKED.search(found[0])
+    return (found[0], rest) if is_one else ("", body)

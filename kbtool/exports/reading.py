@@ -15,11 +15,13 @@ from functools import lru_cache
 from kbtool.errors import ExportError
 from kbtool.exports import (
     lark_blocks,
+    lark_docx,
     notion_database,
     notion_html,
     notion_markdown,
     plain_html,
     plain_markdown,
+    spreadsheet,
     tidy_markdown,
 )
 from kbtool.exports.archive import File
@@ -87,6 +89,9 @@ READERS = (
     Reader(_HTML, frozenset({Kind.HTML}), _text(plain_html.parse)),
     Reader(_JSON, frozenset({Kind.LARK_BLOCKS}), _text(_blocks)),
     Reader(_CSV, frozenset({Kind.NOTION_DATABASE}), _text(notion_database.parse)),
+    Reader(_CSV, frozenset({Kind.SPREADSHEET}), _text(spreadsheet.parse_csv)),
+    Reader(frozenset({".xlsx"}), frozenset({Kind.SPREADSHEET}), spreadsheet.parse_workbook),
+    Reader(frozenset({".docx"}), frozenset({Kind.DOCX}), lark_docx.parse),
 )
 
 
@@ -118,7 +123,5 @@ def _parse(file: File, data: bytes, forced: Kind | None) -> Draft | Skipped:
             return replace(found, kind=forced) if forced and fitting and found.kind is not forced else found
         if found is not None:
             return found
-    return Skipped(file.source, _UNKNOWN.get(file.suffix, "not a page of a known form"))
+    return Skipped(file.source, "not a page of a known form")
 
-
-_UNKNOWN = {".csv": "not a Notion database: its name has no page id"}
