@@ -276,7 +276,8 @@ class Equation:
             "<figure class=\"equation\"><style>@import url('katex.min.css')</style>"
             '<div class="equation-container"><span class="katex-display"><span class="katex">'
             f'<span class="katex-mathml"><math><semantics><mrow><mtext>{shown}</mtext></mrow>'
-            f'<annotation encoding="application/x-tex">{html.escape(self.tex)}</annotation></semantics></math>'
+            f'<annotation encoding="application/x-tex">{html.escape(self.tex)}</annotation>'
+            "</semantics></math>"
             f'</span><span class="katex-html" aria-hidden="true"><span class="mord">{shown}</span></span>'
             "</span></span></div></figure>"
         )

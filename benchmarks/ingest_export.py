@@ -14,6 +14,7 @@ import csv
 import html
 import io
 import random
+import re
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -30,6 +31,7 @@ TITLE_EMOJI = 3 / 907
 LANGUAGES = ("en", "en", "en", "en", "en", "zh", "zh", "zh", "ja", "ja")
 STYLE = "".join(f".block-{n}{{display:flex;margin:{n}px 0;color:rgba(55,53,47,.{n})}}\n" for n in range(290))
 """About 15 kB of rules, as stand at the head of each page of an HTML export."""
+_RELATION = re.compile(r"(?P<title>[^,()]+) \((?P<path>[^()]+)\.md\)")
 _STAMP = (2026, 9, 14, 9, 30, 0)
 
 
@@ -150,7 +152,7 @@ def _markdown(page: Planned, properties: list[tuple[str, str]], blocks: tuple[Bl
 def _html(page: Planned, properties: list[tuple[str, str]], blocks: tuple[Block, ...]) -> str:
     rows = "".join(
         f'<tr class="property-row property-row-text"><th><span class="icon property-icon"></span>'
-        f"{html.escape(key)}</th><td>{html.escape(value)}</td></tr>"
+        f"{html.escape(key)}</th><td>{_RELATION.sub(_anchor, html.escape(value))}</td></tr>"
         for key, value in properties
     )
     table = f'<table class="properties"><tbody>{rows}</tbody></table>' if rows else ""
@@ -158,11 +160,16 @@ def _html(page: Planned, properties: list[tuple[str, str]], blocks: tuple[Block,
     # An empty paragraph before every heading: 291 in 106 real pages.
     inner = "".join('<p class=""></p>' * isinstance(block, Heading) + block.html() for block in blocks)
     return (
-        f'<html><head><meta http-equiv="Content-Type" content="text/html; charset=utf-8"/><title>{title}</title>'
-        f'<style>{STYLE}</style></head><body><article id="{page.identity}" class="page sans"><header>'
+        '<html><head><meta http-equiv="Content-Type" content="text/html; charset=utf-8"/>'
+        f"<title>{title}</title><style>{STYLE}</style></head>"
+        f'<body><article id="{page.identity}" class="page sans"><header>'
         f'<h1 class="page-title">{title}</h1><p class="page-description"></p>{table}</header>'
         f'<div class="page-body">{inner}</div></article></body></html>'
     )
+
+
+def _anchor(relation: re.Match[str]) -> str:
+    return f'<a href="{relation["path"]}.html">{relation["title"]}</a>'
 
 
 def _table(planned: list[Planned], group: Group, seed: int) -> str:
@@ -185,7 +192,9 @@ def entries(
     planned = plan(pages, seed)
     groups = list(dict.fromkeys(page.group for page in planned))
     root = f"Help center {_home(seed)}"
-    lines = [f"[{group.title}]({quote(f'{root}/{group.folder}')}.csv)" for group in groups if group.is_database]
+    lines = [
+        f"[{group.title}]({quote(f'{root}/{group.folder}')}.csv)" for group in groups if group.is_database
+    ]
     if not as_html:
         yield 1, f"{root}.md", "\n\n".join(["# Help center", "Where everything is.", *lines]) + "\n"
     for page in planned:
@@ -194,7 +203,9 @@ def entries(
         yield part, written.path, written.text
         if page.number % 20 == 0 and page.group.is_database and not as_html:
             rng = _random(seed, "empty", page.number)
-            bare = Planned(-1, page.group, f"{phrase(rng, 'en')} {page.number}", f"{rng.getrandbits(128):032x}")
+            bare = Planned(
+                -1, page.group, f"{phrase(rng, 'en')} {page.number}", f"{rng.getrandbits(128):032x}"
+            )
             text = _markdown(bare, _properties(rng, bare, _mates(planned, page)), ())
             yield part, f"{root}/{page.group.folder}/{bare.stem}.md", text
     if not as_html:
@@ -216,9 +227,9 @@ def save(path: Path, pages: int, seed: int, *, as_html: bool = False, changed: i
         for part, name, text in entries(pages, seed, as_html=as_html, changed=changed):
             (one if part == 1 else two).writestr(_info(name), text)
     with zipfile.ZipFile(path.with_suffix(".new"), "w", zipfile.ZIP_STORED) as outer:
-        for number, part in parts.items():
-            outer.write(part, f"Export-0f0e0d0c-Part-{number}.zip")
-            part.unlink()
+        for number, packed in parts.items():
+            outer.write(packed, f"Export-0f0e0d0c-Part-{number}.zip")
+            packed.unlink()
     path.with_suffix(".new").rename(path)
 
 

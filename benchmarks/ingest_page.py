@@ -8,7 +8,7 @@ type occurs. Empty image sources, which people expect, were never seen in Notion
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from benchmarks.ingest_blocks import (
@@ -78,12 +78,13 @@ class _Writer:
     def write(self, size: int) -> list[Block]:
         top: Level = 1 if self._rng.random() < SECTIONS_AS_H1 else 2
         blocks: list[Block] = [self._paragraph()]
-        written, due = 0, dict.fromkeys(RATES, 0.0)
+        rates = {name: rate for name, rate in RATES.items() if self._links or name != "sub-page line"}
+        written, due = 0, dict.fromkeys(rates, 0.0)
         while written < size:
             section = self._section(top)
             length = sum(len(block.markdown().encode()) + 2 for block in section)
             written += length
-            for name, rate in RATES.items():
+            for name, rate in rates.items():
                 due[name] += rate * length / PAGE_BYTES
                 while self._rng.random() < due[name]:
                     due[name] -= 1
@@ -134,39 +135,41 @@ class _Writer:
             return Items("todo", texts)
         return Items("number" if self._rng.random() < 0.2 else "bullet", texts)
 
-    def _extra(self, name: str, before: Sequence[Block]) -> Block:  # noqa: PLR0911 one line a block type
-        rng = self._rng
-        match name:
-            case "sub-page line" if self._links:
-                link = rng.choice(self._links)
-                return SubPage(link.title, link.target)
-            case "image":
-                caption = "" if rng.random() < JUNK_ALT else phrase(rng, self._language, 5)
-                return Image(f"Attachments/Untitled%20{rng.randint(1, 9)}.png", caption)
-            case "empty bullet":
-                return Items("bullet", (*self._sentences(1, 2), ""))
-            case "empty to-do":
-                return Items("todo", (*self._sentences(1, 2), ""))
-            case "fence":
-                lines = tuple(rng.choices(CODE, k=rng.randint(2, 8)))
-                return Code("jsx" if rng.random() < OLD_DEFAULT else "bash", lines)
-            case "divider":
-                return Divider(rng.choice(self._pool))
-            case "callout":
-                return Callout("💡", self._sentences(1, 3))
-            case "toggle":
-                return Toggle(rng.choice(self._pool), self._sentences(1, 3))
-            case "table":
-                return self._table()
-            case "to-do":
-                return self._list("to-do")
-            case "equation":
-                return Equation(r"c = \frac{m_{coffee}}{m_{water}} \cdot 100")
-            case "contents":
-                return Contents(tuple(block.text for block in before if isinstance(block, Heading)))
-            case _:
-                texts = self._sentences(2, 2)
-                return Paragraph(f"**{texts[0]} ****{texts[1]}", texts)
+    def _extra(self, name: str, before: Sequence[Block]) -> Block:
+        rng, some = self._rng, self._sentences
+        headings = tuple(block.text for block in before if isinstance(block, Heading))
+        makers: dict[str, Callable[[], Block]] = {
+            "sub-page line": self._sub_page,
+            "image": self._image,
+            "empty bullet": lambda: Items("bullet", (*some(1, 2), "")),
+            "empty to-do": lambda: Items("todo", (*some(1, 2), "")),
+            "fence": self._fence,
+            "divider": lambda: Divider(rng.choice(self._pool)),
+            "callout": lambda: Callout("💡", some(1, 3)),
+            "toggle": lambda: Toggle(rng.choice(self._pool), some(1, 3)),
+            "table": self._table,
+            "to-do": lambda: self._list("to-do"),
+            "equation": lambda: Equation(r"c = \frac{m_{coffee}}{m_{water}} \cdot 100"),
+            "broken bold": self._broken_bold,
+            "contents": lambda: Contents(headings),
+        }
+        return makers[name]()
+
+    def _sub_page(self) -> SubPage:
+        link = self._rng.choice(self._links)
+        return SubPage(link.title, link.target)
+
+    def _image(self) -> Image:
+        caption = "" if self._rng.random() < JUNK_ALT else phrase(self._rng, self._language, 5)
+        return Image(f"Attachments/Untitled%20{self._rng.randint(1, 9)}.png", caption)
+
+    def _fence(self) -> Code:
+        lines = tuple(self._rng.choices(CODE, k=self._rng.randint(2, 8)))
+        return Code("jsx" if self._rng.random() < OLD_DEFAULT else "bash", lines)
+
+    def _broken_bold(self) -> Paragraph:
+        texts = self._sentences(2, 2)
+        return Paragraph(f"**{texts[0]} ****{texts[1]}", texts)
 
     def _table(self) -> Table:
         rng, language = self._rng, self._language

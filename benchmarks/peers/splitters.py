@@ -16,6 +16,7 @@ import sys
 import time
 import zipfile
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from typing import Any
 
 Chunk = tuple[list[str], str]
@@ -25,10 +26,10 @@ SIZE = 1500  # characters, for the splitters that go by size
 
 def langchain() -> Split:
     """LangChain's splitter by headings: what most tutorials use."""
-    from langchain_text_splitters import MarkdownHeaderTextSplitter
+    library = import_module("langchain_text_splitters")
 
     levels = [("#" * level, f"h{level}") for level in range(1, 7)]
-    splitter = MarkdownHeaderTextSplitter(levels, strip_headers=False)
+    splitter = library.MarkdownHeaderTextSplitter(levels, strip_headers=False)
     return lambda text: [
         ([part.metadata[key] for key in sorted(part.metadata)], part.page_content)
         for part in splitter.split_text(text)
@@ -36,13 +37,13 @@ def langchain() -> Split:
 
 
 def langchain_experimental() -> Split:
-    from langchain_text_splitters import ExperimentalMarkdownSyntaxTextSplitter
+    library = import_module("langchain_text_splitters")
 
     levels = [("#" * level, f"h{level}") for level in range(1, 7)]
 
     def split(text: str) -> list[Chunk]:
         # It keeps the chunks of earlier pages, hence a new one for each.
-        parts = ExperimentalMarkdownSyntaxTextSplitter(levels, strip_headers=False).split_text(text)
+        parts = library.ExperimentalMarkdownSyntaxTextSplitter(levels, strip_headers=False).split_text(text)
         return [
             ([part.metadata[key] for key in sorted(part.metadata) if key != "Code"], part.page_content)
             for part in parts
@@ -52,21 +53,20 @@ def langchain_experimental() -> Split:
 
 
 def langchain_recursive() -> Split:
-    from langchain_text_splitters import MarkdownTextSplitter
+    library = import_module("langchain_text_splitters")
 
-    splitter = MarkdownTextSplitter(chunk_size=SIZE, chunk_overlap=0)
+    splitter = library.MarkdownTextSplitter(chunk_size=SIZE, chunk_overlap=0)
     return lambda text: [([], part) for part in splitter.split_text(text)]
 
 
 def llama_index() -> Split:
-    from llama_index.core.node_parser import MarkdownNodeParser
-    from llama_index.core.schema import Document
+    parsers, schema = import_module("llama_index.core.node_parser"), import_module("llama_index.core.schema")
 
-    parser = MarkdownNodeParser()
+    parser = parsers.MarkdownNodeParser()
 
     def split(text: str) -> list[Chunk]:
         chunks: list[Chunk] = []
-        for node in parser.get_nodes_from_documents([Document(text=text)]):
+        for node in parser.get_nodes_from_documents([schema.Document(text=text)]):
             body = node.get_content()
             path = [name for name in node.metadata.get("header_path", "").split("/") if name]
             first = body.split("\n", 1)[0]
@@ -78,39 +78,42 @@ def llama_index() -> Split:
 
 
 def semantic() -> Split:
-    from semantic_text_splitter import MarkdownSplitter
+    library = import_module("semantic_text_splitter")
 
-    splitter = MarkdownSplitter(SIZE)
+    splitter = library.MarkdownSplitter(SIZE)
     return lambda text: [([], part) for part in splitter.chunks(text)]
 
 
 def chonkie() -> Split:
     """Its rules by hand: the ready-made ones for Markdown are fetched from a hub."""
-    from chonkie import RecursiveChunker
-    from chonkie.types import RecursiveLevel, RecursiveRules
+    library, types = import_module("chonkie"), import_module("chonkie.types")
 
     marks = ["\n# ", "\n## ", "\n### ", "\n#### "]
-    rules = RecursiveRules(
+    rules = types.RecursiveRules(
         levels=[
-            RecursiveLevel(delimiters=marks, include_delim="next"),
-            RecursiveLevel(delimiters=["\n\n"], include_delim="prev"),
-            RecursiveLevel(delimiters=["\n"], include_delim="prev"),
-            RecursiveLevel(whitespace=True),
-            RecursiveLevel(),
+            types.RecursiveLevel(delimiters=marks, include_delim="next"),
+            types.RecursiveLevel(delimiters=["\n\n"], include_delim="prev"),
+            types.RecursiveLevel(delimiters=["\n"], include_delim="prev"),
+            types.RecursiveLevel(whitespace=True),
+            types.RecursiveLevel(),
         ]
     )
-    chunker = RecursiveChunker(tokenizer="character", chunk_size=SIZE, rules=rules, min_characters_per_chunk=1)
+    chunker = library.RecursiveChunker(
+        tokenizer="character", chunk_size=SIZE, rules=rules, min_characters_per_chunk=1
+    )
     return lambda text: [([], part.text) for part in chunker.chunk(text)]
 
 
 def mdsplit() -> Split:
-    import mdsplit as library
+    library = import_module("mdsplit")
 
     def split(text: str) -> list[Chunk]:
         lines = io.StringIO(text)
         return [
-            ([*chapter.parent_headings, *([chapter.heading.heading_title] if chapter.heading else [])],
-             "".join(chapter.text))
+            (
+                [*chapter.parent_headings, *([chapter.heading.heading_title] if chapter.heading else [])],
+                "".join(chapter.text),
+            )
             for chapter in library.split_by_heading(lines, 6)
         ]
 
@@ -132,7 +135,7 @@ def pages(export: str) -> Iterator[str]:
     """The Markdown pages of a zip that holds zips, one at a time."""
     with zipfile.ZipFile(export) as outer:
         for part in outer.namelist():
-            with zipfile.ZipFile(io.BytesIO(outer.read(part))) as inner:
+            with outer.open(part) as stream, zipfile.ZipFile(stream) as inner:  # read where it lies
                 for name in inner.namelist():
                     if name.endswith(".md"):
                         yield inner.read(name).decode()
