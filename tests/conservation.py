@@ -59,12 +59,14 @@ class Source:
 
     `possible` are the words that no reader sees: addresses, tokens, names of files. In Markdown an address is
     text like any other. `repeated` is what stands in merged cells, once for every further cell that each
-    covers; `people` how many are mentioned without a name.
+    covers; `hidden` what is drawn and not read, such as CSS and an equation's second form; `people` how many are
+    mentioned without a name.
     """
 
     needed: str
     possible: str = ""
     repeated: str = ""
+    hidden: str = ""
     people: int = 0
     shows_addresses: bool = False
     code: tuple[str, ...] = ()
@@ -96,10 +98,13 @@ def of_html(data: bytes) -> Source:
     """Text below `<article>` or `<body>`; of an equation, which is there three times, the TeX."""
     soup = BeautifulSoup(data, "html.parser")
     root = next((part for part in (*soup.select("article"), *soup.select("body"))), soup)
-    for hidden in root.select("style, script, template, .katex-html"):
-        hidden.decompose()
+    hidden: list[str] = []
+    for drawn in root.select("style, script, template, .katex-html"):
+        hidden.append(drawn.get_text(" "))
+        drawn.decompose()
     for equation in root.find_all("math"):
         tex = equation.find("annotation")
+        hidden.append(equation.get_text(" "))
         equation.replace_with(NavigableString(tex.get_text() if tex else equation.get_text()))
     said = [
         str(value)
@@ -108,7 +113,13 @@ def of_html(data: bytes) -> Source:
         if name in {"href", "src", "alt", "title", "start", "id"}
     ]
     code = tuple(pre.get_text() for pre in root.find_all("pre"))
-    return Source("".join(_texts(root)), "\n".join([*said, *map(unquote, said)]), _merged(soup), code=code)
+    return Source(
+        "".join(_texts(root)),
+        "\n".join([*said, *map(unquote, said)]),
+        _merged(soup),
+        "\n".join(hidden),
+        code=code,
+    )
 
 
 def _texts(root: Tag | BeautifulSoup) -> Iterator[str]:
@@ -147,7 +158,7 @@ def of_json(data: bytes) -> Source:
     return Source(
         "\n".join(texts),
         "\n".join([*other, *map(unquote, other)]),
-        "\n".join(merged),
+        repeated="\n".join(merged),
         people=decoded(data).count('"mention_user"'),
         code=tuple(code),
     )

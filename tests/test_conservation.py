@@ -63,6 +63,10 @@ def _tags(_: Source, cleaned: Cleaned) -> Counter[str]:
     return words("\n".join(tag.strip("<>") for found in tags for tag in found))
 
 
+def _hidden(source: Source, cleaned: Cleaned) -> Counter[str]:
+    return words(source.hidden) & words("\n".join(removal.text for removal in cleaned.removals))
+
+
 def _checkboxes(_: Source, cleaned: Cleaned) -> Counter[str]:
     return words("\n".join(value for value in cleaned.page.properties.values() if value in {"Yes", "No"}))
 
@@ -73,6 +77,7 @@ ALLOWANCES = (
     Allowance("members", "a mention holds an id, no name: a word stands in for the person", _members),
     Allowance("link titles", "a link whose text is a private address shows its page's title", _link_titles),
     Allowance("addresses", "an address that is escaped as a whole is decoded", _decoded_addresses),
+    Allowance("hidden", "what is never read may be on record, and nowhere else", _hidden),
     Allowance("tags", "a removed tag is on record whole, also when its caption stays", _tags),
     Allowance("checkboxes", "a property's state is a class in HTML; in the page it is a word", _checkboxes),
 )
