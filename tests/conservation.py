@@ -59,8 +59,8 @@ class Source:
 
     `possible` are the words that no reader sees: addresses, tokens, names of files. In Markdown an address is
     text like any other. `repeated` is what stands in merged cells, once for every further cell that each
-    covers; `hidden` what is drawn and not read, such as CSS and an equation's second form; `people` how many are
-    mentioned without a name.
+    covers; `hidden` what is drawn and not read, such as CSS and an equation's second form; `people` how many
+    are mentioned without a name.
     """
 
     needed: str

@@ -56,7 +56,7 @@ DOCUMENT = st.builds(
     st.one_of(LEAVES, st.just({"document_id": "a", "title": "T"})),
     st.lists(BLOCK, max_size=5),
 )
-QUICK = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+QUICK = settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 def law(*contents: tuple[str, bytes]) -> None:
