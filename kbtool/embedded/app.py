@@ -17,14 +17,16 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from kbtool.embedded import answers, app_routes, knowledge_routes
-from kbtool.embedded.answers import Answer, Refused
+from kbtool.embedded.answers import Refused
 from kbtool.embedded.call import Call, Endpoint
 from kbtool.embedded.chat import Chat
 from kbtool.embedded.database import Database
+from kbtool.embedded.fault_kinds import Fault
 from kbtool.embedded.faults import Faults
 from kbtool.embedded.files import parse_form
+from kbtool.embedded.interference import Interference
 from kbtool.embedded.models import Models
-from kbtool.embedded.settings import EngineSettings, Fault
+from kbtool.embedded.settings import EngineSettings
 from kbtool.embedded.worker import Indexer
 
 
@@ -46,15 +48,11 @@ class Engine:
             Route("/v1" + path, self._app(endpoint), methods=[method])
             for method, path, endpoint in app_routes.ROUTES
         ]
-        self._starlette = Starlette(routes=knowledge + apps, exception_handlers={404: _page_not_found})
+        routes = Starlette(routes=knowledge + apps, exception_handlers={404: _page_not_found})
+        self._served = Interference(routes, self.faults)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            canned = self.faults.canned_answer(scope["method"], scope["path"])
-            if canned is not None:
-                await answers.respond(Answer(canned.body, canned.status))(scope, receive, send)
-                return
-        await self._starlette(scope, receive, send)
+        await self._served(scope, receive, send)
 
     def inject(self, *faults: Fault) -> None:
         """Add faults while the engine runs."""

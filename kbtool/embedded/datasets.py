@@ -108,7 +108,8 @@ def _change_of_model(call: Call, row: sqlite3.Row, payload: DatasetUpdatePayload
             call.enqueue("unindex", row["id"])
         return {"indexing_technique": technique, "embedding_model": None, "embedding_provider": None}
     changes: dict[str, Any] = {} if technique is None else {"indexing_technique": technique}
-    if all(asked):
+    kept = call.models.faults.old_model_kept()
+    if all(asked) and not (kept and kept.is_shown):
         provider = call.models.long_form(asked[0] or "")
         changes |= {"embedding_model": asked[1], "embedding_provider": provider}
         is_new = (provider, asked[1]) != (row["embedding_provider"], row["embedding_model"])

@@ -9,17 +9,16 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import httpx
-import uvicorn
 
 from kbtool.embedded import Engine, SlowEmbedding, create_app
 from tests.contract import compare, recordings, unrecorded
 from tests.contract.compare import Ids
 from tests.contract.recordings import Recording
+from tests.server import served
 
 # Requests that were sent before the work of an earlier one was done
 AHEAD = frozenset({75, 83, 349, 350, 351, 369, 410, 411, 412, 413, 436})
@@ -203,22 +202,6 @@ async def _until_embedding(engine: Engine) -> None:
             return
         await asyncio.sleep(0.01)
     raise AssertionError("no document came to be embedded")
-
-
-@asynccontextmanager
-async def served(engine: Engine) -> AsyncIterator[str]:
-    """The engine on a real socket of this machine's loopback, for as long as the block runs."""
-    server = uvicorn.Server(
-        uvicorn.Config(engine, host="127.0.0.1", port=0, log_level="warning", lifespan="off")
-    )
-    task = asyncio.create_task(server.serve())
-    while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
-        await asyncio.sleep(0.01)
-    try:
-        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        await task
 
 
 async def replay(skipped: frozenset[int]) -> dict[int, list[str]]:
