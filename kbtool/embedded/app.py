@@ -16,14 +16,15 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from kbtool.embedded import answers, app_routes, knowledge_routes
+from kbtool.embedded import answers, app_routes, datasets, knowledge_routes
 from kbtool.embedded.answers import Refused
+from kbtool.embedded.app_call import AppCall, AppEndpoint
 from kbtool.embedded.call import Call, Endpoint
 from kbtool.embedded.chat import Chat
 from kbtool.embedded.database import Database
 from kbtool.embedded.fault_kinds import Fault
 from kbtool.embedded.faults import Faults
-from kbtool.embedded.files import parse_form
+from kbtool.embedded.forms import parse_form
 from kbtool.embedded.interference import Interference
 from kbtool.embedded.models import Models
 from kbtool.embedded.settings import EngineSettings
@@ -58,6 +59,10 @@ class Engine:
         """Add faults while the engine runs."""
         self.faults.inject(*faults)
 
+    async def switch_dataset_api(self, dataset_id: str, *, is_on: bool) -> None:
+        """What only the console can do: with its API off, a dataset is a 403 [344]."""
+        await self.database.run(lambda db: datasets.switch_api(db, dataset_id, is_on=is_on))
+
     def hold_indexing(self) -> None:
         """From now on documents stay as they are, as when no worker runs [349]."""
         self.indexer.hold()
@@ -79,7 +84,7 @@ class Engine:
             try:
                 if _bearer(request) != self.settings.dataset_key:
                     raise answers.unauthorized("Access token is invalid")
-                body = await _body(request)
+                body = await _body(request, self.settings.max_body)
                 answer = await self.database.run(
                     lambda db: endpoint(
                         Call(
@@ -95,12 +100,14 @@ class Engine:
                 )
             except Refused as refused:
                 return answers.refuse(refused)
+            except (UnicodeError, RecursionError) as error:
+                return answers.refuse(answers.invalid(str(error)))
             self.indexer.wake()
             return answers.respond(answer)
 
         return handle
 
-    def _app(self, endpoint: app_routes.AppEndpoint) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+    def _app(self, endpoint: AppEndpoint) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         async def handle(request: Request) -> Response:
             try:
                 key = _bearer(request)
@@ -109,9 +116,12 @@ class Engine:
                     raise answers.unauthorized("Access token is invalid")
                 if not app.api_enabled:
                     raise answers.Refused(403, "forbidden", "The app's API service has been disabled.")
-                return await endpoint(app_routes.AppCall(self.chat, app, request, await _body(request)))
+                body = await _body(request, self.settings.max_body)
+                return await endpoint(AppCall(self.chat, app, request, body))
             except Refused as refused:
                 return answers.refuse(refused)
+            except (UnicodeError, RecursionError) as error:
+                return answers.refuse(answers.invalid(str(error)))
 
         return handle
 
@@ -132,10 +142,15 @@ def _bearer(request: Request) -> str:
     return key.strip()
 
 
-async def _body(request: Request) -> Any:
+async def _body(request: Request, most: int) -> Any:
     if request.method in ("GET", "HEAD"):
         return None
-    raw = await request.body()
+    parts: list[bytes] = []
+    async for part in request.stream():
+        parts.append(part)
+        if sum(map(len, parts)) > most:
+            raise answers.too_large()
+    raw = b"".join(parts)
     if not raw and request.method == "DELETE":
         return None
     content_type = request.headers.get("content-type", "")
@@ -143,7 +158,7 @@ async def _body(request: Request) -> Any:
         return parse_form(content_type, raw)
     try:
         return json.loads(raw)
-    except ValueError:
+    except (ValueError, RecursionError):
         if not raw and "/metadata/built-in/" in request.url.path:
             return None  # the one POST that is asked for nothing
         raise answers.broken_body() from None

@@ -26,6 +26,7 @@ CREATE TABLE IF NOT EXISTS datasets (
     description TEXT NOT NULL, permission TEXT NOT NULL, indexing_technique TEXT, embedding_model TEXT,
     embedding_provider TEXT, retrieval_model TEXT, doc_form TEXT, data_source_type TEXT,
     built_in INTEGER NOT NULL DEFAULT 0, indexed_by TEXT, created_at REAL NOT NULL, updated_at REAL NOT NULL);
+CREATE TABLE IF NOT EXISTS switched_off (dataset_id TEXT PRIMARY KEY);
 CREATE TABLE IF NOT EXISTS process_rules (
     number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT UNIQUE NOT NULL, dataset_id TEXT NOT NULL,
     mode TEXT NOT NULL, rules TEXT);
@@ -126,7 +127,10 @@ def new_id() -> str:
 
 
 def insert(db: sqlite3.Connection, table: str, row: Mapping[str, Any]) -> None:
-    """Add one row. Table and column names are ours; values are bound. Lists and dicts are kept as JSON."""
+    """Add one row. Table and column names are ours; values are bound. Lists and dicts are kept as JSON.
+
+    Raises UnicodeError for what no database can keep: half of a surrogate pair.
+    """
     names, marks = ", ".join(row), ", ".join("?" * len(row))
     db.execute(f"INSERT INTO {table} ({names}) VALUES ({marks})", [_plain(value) for value in row.values()])  # noqa: S608
 

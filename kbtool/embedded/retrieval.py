@@ -21,6 +21,8 @@ from kbtool.embedded.models import Models
 from kbtool.embedded.payloads import HitTestingPayload, RetrievalMethod
 from kbtool.embedded.search import Match
 
+MOST = 10_000  # hits; Dify has no bound [167], a number that SQLite cannot count needs one
+
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
@@ -64,7 +66,10 @@ def read_settings(settings: dict[str, Any]) -> Wanted:
     if method not in list(RetrievalMethod):
         raise answers.invalid(f"'{method}' is not a valid RetrievalMethod")
     threshold = (settings.get("score_threshold") or 0.0) if settings["score_threshold_enabled"] else None
-    return Wanted(RetrievalMethod(method), top_k, threshold, settings.get("metadata_filtering_conditions"))
+    if not isinstance(threshold, int | float | None):
+        raise answers.invalid("score_threshold must be a number")
+    conditions = settings.get("metadata_filtering_conditions")
+    return Wanted(RetrievalMethod(method), min(top_k, MOST), threshold, conditions)
 
 
 def retrieve(

@@ -87,10 +87,15 @@ def delete(call: Call) -> Answer:
 
 
 def _require_content(item: dict[str, Any], document: sqlite3.Row) -> None:
-    if not str(item.get("content") or "").strip():
+    content, answer, words = item.get("content"), item.get("answer"), item.get("keywords")
+    if not isinstance(content, str | None) or not isinstance(answer, str | None):
+        raise answers.invalid("Content and answer must be text")
+    if not (content or "").strip():
         raise answers.invalid("Content is empty")
-    if document["doc_form"] == "qa_model" and not str(item.get("answer") or "").strip():
+    if document["doc_form"] == "qa_model" and not (answer or "").strip():
         raise answers.invalid("Answer is required")
+    if words is not None and not (isinstance(words, list) and all(isinstance(word, str) for word in words)):
+        raise answers.invalid("Keywords must be a list of texts")
 
 
 def _create_one(

@@ -74,6 +74,7 @@ class EngineSettings:
 
     `ping_seconds` is the pause between keep-alives of a stream, `hang_seconds` how long a chatflow in
     blocking mode stays silent before the connection closes [900: 301.9 s]: tests make both short.
+    `max_body` is the most bytes of a request, as the proxy in Dify's own compose file has it.
     """
 
     path: Path | Literal[":memory:"] = ":memory:"
@@ -83,3 +84,4 @@ class EngineSettings:
     faults: tuple[Fault, ...] = ()
     ping_seconds: float = 10.0
     hang_seconds: float = 300.0
+    max_body: int = 100 * 1024 * 1024

@@ -22,7 +22,8 @@ updated_by disabled_by processing_started_at parsing_completed_at cleaning_compl
 indexing_latency stopped_at index_node_id index_node_hash upload_file_id tenant_id task_id message_id latency
 time_to_first_token prompt_tokens completion_tokens total_tokens prompt_price completion_price total_price
 prompt_unit_price completion_unit_price prompt_price_unit completion_price_unit elapsed_time finished_at
-upload_date last_update_date segment_hit_count segment_index_node_hash answer text thought label app_count
+upload_date last_update_date source_url segment_hit_count segment_index_node_hash answer text thought label
+app_count
 """
 VOLATILE = frozenset(_BY_TYPE.split())
 # Null on one side and a value on the other is no difference: these depend on the moment
