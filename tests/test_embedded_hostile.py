@@ -69,7 +69,11 @@ async def target(**more: Any) -> AsyncIterator[Target]:
             "POST", "/datasets", json={"name": "kb", "indexing_technique": "high_quality"}
         )
         its.ids["dataset_id"] = dataset.json()["id"]
-        body = {"name": "one", "text": "refunds\nthirty days", "indexing_technique": "high_quality"}
+        body: dict[str, Any] = {
+            "name": "one",
+            "text": "refunds\nthirty days",
+            "indexing_technique": "high_quality",
+        }
         body |= {"doc_form": "hierarchical_model", "process_rule": RULE}
         made = await its.send("POST", its.path("/datasets/{dataset_id}/document/create-by-text"), json=body)
         await engine.settle()
@@ -190,7 +194,7 @@ retrievals = st.fixed_dictionaries(
 items = st.dictionaries(
     st.sampled_from(["content", "answer", "keywords", "enabled", "regenerate_child_chunks"]), json_values
 )
-right = {"name": "kb2", "text": "a", "indexing_technique": "high_quality", "query": "refunds", "user": "u"}
+right: dict[str, Any] = {"name": "kb2", "text": "a", "indexing_technique": "high_quality", "query": "refunds", "user": "u"}
 right |= {"inputs": {}, "content": "c", "type": "string"}
 
 
@@ -231,8 +235,9 @@ def test_what_was_written_before_can_still_be_read_after_hostile_writes() -> Non
         async with target() as its:
             segments = its.path("/datasets/{dataset_id}/documents/{document_id}/segments")
             contents: list[Any] = ["x", 5, None, ["x"], {"a": 1}, "\ud800", "\0", "a" * 100_000]
+            others: list[dict[str, Any]] = [{}, {"keywords": "word"}, {"keywords": [1]}, {"answer": 5}]
             for content in contents:
-                for more in ({}, {"keywords": "word"}, {"keywords": [1]}, {"answer": 5}):
+                for more in others:
                     await its.send(
                         "POST", segments, content=json.dumps({"segments": [{"content": content, **more}]})
                     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any
 
 from starlette.applications import Starlette
@@ -78,6 +79,7 @@ class Engine:
         """End the indexer and close the file. Work that is left goes on when the file is opened again."""
         await self.indexer.aclose()
         await self.database.aclose()
+        self.models.close()
 
     def _knowledge(self, endpoint: Endpoint) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         async def handle(request: Request) -> Response:
@@ -85,18 +87,17 @@ class Engine:
                 if _bearer(request) != self.settings.dataset_key:
                     raise answers.unauthorized("Access token is invalid")
                 body = await _body(request, self.settings.max_body)
-                answer = await self.database.run(
-                    lambda db: endpoint(
-                        Call(
-                            db,
-                            self.settings,
-                            self.models,
-                            {name: str(value) for name, value in request.path_params.items()},
-                            dict(request.query_params),
-                            {name: request.query_params.getlist(name) for name in request.query_params},
-                            body,
-                        )
-                    )
+                call = partial(
+                    Call,
+                    settings=self.settings,
+                    models=self.models,
+                    path={name: str(value) for name, value in request.path_params.items()},
+                    query=dict(request.query_params),
+                    queries={name: request.query_params.getlist(name) for name in request.query_params},
+                    body=body,
+                )
+                answer = await self.models.with_embeddings(
+                    lambda: self.database.run(lambda db: endpoint(call(db)))
                 )
             except Refused as refused:
                 return answers.refuse(refused)

@@ -89,7 +89,9 @@ class Chat:
 
     async def turn(self, app: AppSettings, user: str, payload: ChatRequestPayload) -> Turn:
         """Search, answer and keep the message. The answer is kept whole; `cut_short` corrects that."""
-        return await self.database.run(lambda db: _turn(db, self.models, app, user, payload))
+        return await self.models.with_embeddings(
+            lambda: self.database.run(lambda db: _turn(db, self.models, app, user, payload))
+        )
 
     async def exists(self, app: AppSettings, user: str, conversation_id: str) -> bool:
         """Whether the user has this conversation with the app."""

@@ -58,6 +58,7 @@ CREATE INDEX IF NOT EXISTS children_of ON children (segment_id, position);
 CREATE TABLE IF NOT EXISTS units (
     id INTEGER PRIMARY KEY, dataset INTEGER NOT NULL, document_id TEXT NOT NULL, segment_id TEXT NOT NULL,
     child_id TEXT, length INTEGER NOT NULL, vector BLOB);
+CREATE TABLE IF NOT EXISTS index_versions (dataset INTEGER PRIMARY KEY, version INTEGER NOT NULL);
 CREATE INDEX IF NOT EXISTS units_of ON units (dataset, length);
 CREATE INDEX IF NOT EXISTS units_by_document ON units (document_id);
 CREATE INDEX IF NOT EXISTS units_by_segment ON units (segment_id);

@@ -102,7 +102,7 @@ def _by_meaning(
         name = f"embedding_vector_index_{dataset['id'].replace('-', '_')}_nod"
         raise answers.invalid(f'relation "{name}" does not exist\n')  # [185, 194, 360, 413]
     try:
-        vector = models.embed(model, str(dataset["embedding_model"]), [query])[0]
+        vector = models.embed_question(model, str(dataset["embedding_model"]), query)
     except EmbeddingFailed as error:
         raise answers.invalid(str(error)) from error
     provider, name, dimensions = json.loads(dataset["indexed_by"])
@@ -115,9 +115,7 @@ def _by_meaning(
             db, dataset["number"], [], limit, documents
         )  # garbage, with a straight face [235]
     if vector is not None:
-        from kbtool.embedded import vectors  # noqa: PLC0415 - numpy only where an endpoint is set
-
-        return vectors.find(db, dataset["number"], vector, limit, documents)
+        return models.endpoints.find(db, dataset["number"], vector, limit, documents)
     return search.find(db, dataset["number"], query, limit, documents)
 
 

@@ -109,7 +109,21 @@ def create_index(db: sqlite3.Connection, dataset: int) -> None:
     )
 
 
+def version(db: sqlite3.Connection, dataset: int) -> int:
+    """Grows with every change of the index, whichever process makes it."""
+    row = db.execute("SELECT version FROM index_versions WHERE dataset = ?", (dataset,)).fetchone()
+    return int(row[0]) if row else 0
+
+
+def _is_changed(db: sqlite3.Connection, dataset: int) -> None:
+    db.execute(
+        "INSERT INTO index_versions VALUES (?, 1) ON CONFLICT (dataset) DO UPDATE SET version = version + 1",
+        (dataset,),
+    )
+
+
 def drop_index(db: sqlite3.Connection, dataset: int) -> None:
+    _is_changed(db, dataset)
     db.execute(f"DROP TABLE IF EXISTS vocabulary_{dataset}")
     db.execute(f"DROP TABLE IF EXISTS words_{dataset}")
     db.execute("DELETE FROM units WHERE dataset = ?", (dataset,))
@@ -117,6 +131,7 @@ def drop_index(db: sqlite3.Connection, dataset: int) -> None:
 
 def add(db: sqlite3.Connection, dataset: int, units: Sequence[Unit], vectors: Sequence[bytes | None]) -> None:
     """Make `units` findable. `vectors` has one entry each, None for the lexical model."""
+    _is_changed(db, dataset)
     for unit, vector in zip(units, vectors, strict=True):
         terms = tokenize(unit.text)
         row = (dataset, unit.document_id, unit.segment_id, unit.child_id, len(terms), vector)
@@ -135,6 +150,7 @@ def remove(db: sqlite3.Connection, dataset: int, *, of: str, is_id: str) -> None
     """Forget the units whose column `of` (document_id, segment_id or child_id) is `is_id`."""
     chosen = f"SELECT id FROM units WHERE dataset = ? AND {of} = ?"  # noqa: S608
     if db.execute(f"{chosen} LIMIT 1", (dataset, is_id)).fetchone():
+        _is_changed(db, dataset)
         db.execute(f"DELETE FROM words_{dataset} WHERE rowid IN ({chosen})", (dataset, is_id))  # noqa: S608
         db.execute(f"DELETE FROM units WHERE dataset = ? AND {of} = ?", (dataset, is_id))  # noqa: S608
 
