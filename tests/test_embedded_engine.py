@@ -266,6 +266,41 @@ def test_an_economy_dataset_takes_segments_and_finds_them_by_keyword_only() -> N
     assert run(story()) == ("completed", ["Canada costs 19.00."], 400)
 
 
+def test_keywords_follow_every_change_of_the_text_and_of_the_technique() -> None:
+    async def story() -> list[list[str]]:
+        async with knowledge() as kb:
+            await kb.open()
+            document = await kb.add("Shipping", SHIPPING)
+            segments = f"{kb.path}/documents/{document['id']}/segments"
+            (segment,) = (await kb.http.get(segments)).json()["data"]
+            model = {
+                "search_method": "keyword_search",
+                "reranking_enable": False,
+                "score_threshold_enabled": False,
+            }
+
+            async def found() -> list[str]:
+                """Which of the words find something."""
+                hits = []
+                for word in ("Germany", "Canada"):
+                    asked = {"query": word, "retrieval_model": model}
+                    if (await kb.http.post(f"{kb.path}/retrieve", json=asked)).json()["records"]:
+                        hits.append(word)
+                return hits
+
+            states = [await found()]
+            await kb.http.patch(kb.path, json={"indexing_technique": "economy"})
+            states.append(await found())
+            change = {"segment": {"content": "Canada costs more.", "regenerate_child_chunks": True}}
+            await kb.http.post(f"{segments}/{segment['id']}", json=change)
+            states.append(await found())
+            await kb.http.delete(f"{segments}/{segment['id']}")
+            states.append(await found())
+            return states
+
+    assert run(story()) == [[], ["Germany"], ["Canada"], []]
+
+
 def test_a_dataset_knows_how_many_apps_use_it() -> None:
     async def counts() -> list[int]:
         async with knowledge() as kb:

@@ -194,8 +194,8 @@ retrievals = st.fixed_dictionaries(
 items = st.dictionaries(
     st.sampled_from(["content", "answer", "keywords", "enabled", "regenerate_child_chunks"]), json_values
 )
-right: dict[str, Any] = {"name": "kb2", "text": "a", "indexing_technique": "high_quality", "query": "refunds", "user": "u"}
-right |= {"inputs": {}, "content": "c", "type": "string"}
+right: dict[str, Any] = {"name": "kb2", "text": "a", "indexing_technique": "high_quality", "query": "refunds"}
+right |= {"user": "u", "inputs": {}, "content": "c", "type": "string"}
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])

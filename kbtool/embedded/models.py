@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from kbtool.embedded import answers
 from kbtool.embedded.faults import EmbeddingFailed, Faults
+from kbtool.embedded.search import Vocabulary
 from kbtool.embedded.settings import EmbeddingModel
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ class Models:
     def __init__(self, known: tuple[EmbeddingModel, ...], faults: Faults) -> None:
         self.known = known
         self.faults = faults
+        self.vocabulary = Vocabulary()
         self._endpoints: Endpoints | None = None
         self._questions: OrderedDict[tuple[str, str, str], bytes | EmbeddingFailed] = OrderedDict()
 

@@ -116,7 +116,7 @@ def _by_meaning(
         )  # garbage, with a straight face [235]
     if vector is not None:
         return models.endpoints.find(db, dataset["number"], vector, limit, documents)
-    return search.find(db, dataset["number"], query, limit, documents)
+    return search.find(db, dataset["number"], query, limit, documents, vocabulary=models.vocabulary)
 
 
 def _found(db: sqlite3.Connection, matches: Sequence[Match]) -> list[Found]:
