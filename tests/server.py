@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 import httpx
 import uvicorn
 from httpx_aiohttp import HttpxAiohttpClient
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from kbtool.chunk import split
 from kbtool.dify.client import DifyClient
@@ -118,13 +118,14 @@ APP = AppSettings(key="app-test", name="bot", datasets=(PROFILE.name,), top_k=5)
 @dataclass
 class Connected:
     """A client and the engine that it talks to over HTTP. `pauses` are the waits that the client asked for,
-    in seconds, none of which was waited.
+    in seconds, none of which was waited; `asked` is every request that arrived.
     """
 
     client: DifyClient
     engine: Engine
     address: str
     pauses: list[float]
+    asked: list[str]
 
     async def dataset(self, *texts: str, profile: DatasetProfile = PROFILE) -> str:
         """The id of a new dataset with these texts in it, indexed."""
@@ -146,16 +147,21 @@ async def over_http(
     settings = EngineSettings(dataset_key="dataset-test", apps=apps, faults=faults, **(engine or {}))
     app = create_app(settings)
     pauses: list[float] = []
+    asked: list[str] = []
 
     async def note(seconds: float) -> None:
         pauses.append(seconds)
 
+    async def listening(scope: Scope, receive: Receive, send: Send) -> None:
+        asked.append(f"{scope['method']} {scope['path']}")
+        await app(scope, receive, send)
+
     try:
-        async with served(app) as address:
+        async with served(listening) as address:
             http = HttpxAiohttpClient(base_url=f"{address}/v1", timeout=httpx.Timeout(20.0))
             keys = {"dataset_key": "dataset-test", "app_key": APP.key}
             async with DifyClient(http, **(keys | {"sleep": note} | client)) as connected:
-                yield Connected(connected, app, address, pauses)
+                yield Connected(connected, app, address, pauses, asked)
     finally:
         await app.aclose()
 

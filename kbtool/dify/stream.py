@@ -13,6 +13,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from kbtool.dify.wire.parsing import parse
 from kbtool.dify.wire.refusals import error_of
 from kbtool.dify.wire.retrieval import parse_citations
 from kbtool.errors import ContractBroken, Rejected, Unavailable
@@ -59,23 +60,22 @@ class Stream:
         """One line of the event stream. Raises what an `error` event or a failed workflow means."""
         if not line.startswith("data:"):
             return
-        try:
-            event = json.loads(line[5:])
-            name = event["event"]
-        except (ValueError, KeyError, TypeError) as error:
-            raise ContractBroken(f"Dify chat: an event that is not understood ({error})") from error
-        self.task_id = event.get("task_id") or self.task_id
-        self._conversation_id = event.get("conversation_id") or self._conversation_id
-        self._message_id = event.get("message_id") or self._message_id
-        match name:
+        event = parse("chat", lambda: _event(line))
+        parse("chat", lambda: self._take(event))
+
+    def _take(self, event: dict[str, Any]) -> None:
+        self.task_id = _words(event, "task_id") or self.task_id
+        self._conversation_id = _words(event, "conversation_id") or self._conversation_id
+        self._message_id = _words(event, "message_id") or self._message_id
+        match event["event"]:
             case "message" | "agent_message":
-                self._text.append(event.get("answer") or "")
+                self._text.append(_words(event, "answer"))
             case "message_replace":
-                self._replaced = event.get("answer") or ""
+                self._replaced = _words(event, "answer")
             case "message_end":
                 metadata = event.get("metadata") or {}
                 self._hits = parse_citations(metadata.get("retriever_resources")) or self._hits
-                self._usage = metadata.get("usage") or {}
+                self._usage = dict(metadata.get("usage") or {})
                 self.is_finished = True
             case "node_finished":
                 self._take_node(event.get("data") or {})
@@ -103,10 +103,7 @@ class Stream:
         if node.get("node_type") != "knowledge-retrieval":
             return
         results: Iterable[Any] = (node.get("outputs") or {}).get("result") or ()
-        try:
-            self._hits = parse_citations([{**r["metadata"], "content": r["content"]} for r in results])
-        except (KeyError, TypeError) as error:
-            raise ContractBroken(f"Dify chatflow: no {error} in the knowledge-retrieval node") from error
+        self._hits = parse_citations([{**r["metadata"], "content": r["content"]} for r in results])
 
     def _take_workflow(self, data: dict[str, Any]) -> None:
         if data.get("status") == "failed":
@@ -114,6 +111,21 @@ class Stream:
         if not self._text:
             self._text.append(str((data.get("outputs") or {}).get("answer") or ""))
         self.is_finished = True
+
+
+def _event(line: str) -> dict[str, Any]:
+    event = json.loads(line[5:])
+    if not isinstance(event, dict):
+        raise TypeError("an event that is no object")
+    return event
+
+
+def _words(event: dict[str, Any], name: str) -> str:
+    """A text of the event, "" where it is missing or null."""
+    value = event.get(name) or ""
+    if not isinstance(value, str):
+        raise TypeError(f"{name} is no text")
+    return value
 
 
 def read(lines: Iterable[str], question: Question) -> Answer:

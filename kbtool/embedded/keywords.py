@@ -14,7 +14,7 @@ from kbtool.embedded.words import keywords_in
 
 # Segments are looked for by the query's rarest keywords, as many as give about this many places to look at;
 # it bounds the time of a question. A keyword that stands in more segments than that tells nothing.
-MOST_PLACES = 8192
+MOST_PLACES = 4096
 
 
 def find(
