@@ -121,11 +121,11 @@ async def _stoppable_stream(replay: Replay) -> None:
 
 
 async def _console_closes(replay: Replay) -> None:
-    await replay.engine.switch_dataset_api(_closed(replay), is_on=False)
+    await replay.switch_dataset_api(_closed(replay), is_on=False)
 
 
 async def _console_opens(replay: Replay) -> None:
-    await replay.engine.switch_dataset_api(_closed(replay), is_on=True)
+    await replay.switch_dataset_api(_closed(replay), is_on=True)
 
 
 def _closed(replay: Replay) -> str:
