@@ -1,6 +1,6 @@
 """How fast the embedded engine indexes and retrieves, and whether its memory stays flat.
 
-    python benchmarks/engine.py [--pages 1000] [--rounds 5]      (or: make bench)
+    python benchmarks/engine.py [--pages 1000] [--rounds 5]
 
 One process on one core. Pages are made of words with a Zipf-like frequency, ten sections each, so a thousand
 pages are 10,000 chunks. What is found is compared first: the text of a chunk has to find itself with 1.0.

@@ -7,6 +7,7 @@ model, and nothing is near anything under two.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import math
@@ -46,13 +47,24 @@ def _place(model: str, word: str, size: int) -> tuple[int, float]:
     return int.from_bytes(digest[:7], "big") % size, 1.0 if digest[7] % 2 else -1.0
 
 
+def _open_gate() -> asyncio.Event:
+    gate = asyncio.Event()
+    gate.set()
+    return gate
+
+
 @dataclass
 class EmbeddingServer:
-    """`url` ends in /v1. `texts` counts what each model was sent; `failing` models answer 429."""
+    """`url` ends in /v1. `texts` counts what each model was sent; `failing` models answer 429. While `gate`
+    is cleared nobody is answered, and `waiting` says how many are not.
+    """
 
     url: str = ""
     texts: Counter[str] = field(default_factory=Counter)
     failing: set[str] = field(default_factory=set)
+    requests: int = 0
+    waiting: int = 0
+    gate: asyncio.Event = field(default_factory=_open_gate)
 
     def model(self, name: str, *, key: str = KEY) -> EmbeddingModel:
         """The model as the engine's configuration names it."""
@@ -63,6 +75,10 @@ class EmbeddingServer:
         if request.headers.get("authorization") != f"Bearer {KEY}":
             return JSONResponse({"error": {"message": "Incorrect API key provided"}}, 401)
         body = json.loads(await request.body())
+        self.requests += 1
+        self.waiting += 1
+        await self.gate.wait()
+        self.waiting -= 1
         model, texts = body["model"], body["input"]
         if model in self.failing:
             return JSONResponse({"error": {"message": f"Rate limit reached for {model}"}}, 429)

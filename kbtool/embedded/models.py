@@ -84,7 +84,7 @@ class Models:
         if found is None:
             raise NotEmbedded(known, text)
         if isinstance(found, EmbeddingFailed):
-            del self._questions[key]  # said once: the next one asks again
+            self._questions.pop(key, None)  # said once: the next one asks again
             raise found
         return found
 

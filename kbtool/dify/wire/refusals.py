@@ -85,7 +85,7 @@ def _retry_after(header: str) -> float | None:
     if re.fullmatch(r"\d{1,9}", header.strip()):
         return float(header)
     try:
-        at = parsedate_to_datetime(header)
-    except ValueError:
+        at = parsedate_to_datetime(header).astimezone(UTC)
+    except (ValueError, OverflowError):
         return None
-    return max(0.0, (at.astimezone(UTC) - datetime.now(UTC)).total_seconds())
+    return max(0.0, (at - datetime.now(UTC)).total_seconds())
