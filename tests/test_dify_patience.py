@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kbtool.dify.connection import FIRST_PAUSE, LONGEST_PAUSE, _pause
+from kbtool.dify.connection import FIRST_PAUSE, LONGEST_PAUSE, pause_before
 from kbtool.dify.objects import RetrievalProfile
 from kbtool.dify.wire.refusals import KNOWLEDGE_PAUSE, error_of, refusal_of
 from kbtool.embedded import CannedAnswer, FailingModel
@@ -29,7 +29,7 @@ TOO_MANY = {"code": "invalid_param", "message": "Too many requests. Please try a
 def test_a_pause_grows_to_its_bound_and_is_never_shorter_than_asked_for(
     attempt: int, wait: float | None
 ) -> None:
-    pause = _pause(attempt, wait)
+    pause = pause_before(attempt, wait)
     if wait is None:
         assert FIRST_PAUSE / 2 <= pause <= LONGEST_PAUSE
     else:

@@ -147,7 +147,7 @@ class Connection(AbstractAsyncContextManager["Connection"]):
             is_worth_it = isinstance(refusal.error, Unavailable) and (
                 request.is_repeatable or refusal.is_unseen
             )
-            pause = _pause(attempt, refusal.wait)
+            pause = pause_before(attempt, refusal.wait)
             is_last = attempt >= self._attempts or time.monotonic() + pause > until
             if not is_worth_it or is_last:
                 raise refusal.error
@@ -210,7 +210,7 @@ class Connection(AbstractAsyncContextManager["Connection"]):
         return unavailable
 
 
-def _pause(attempt: int, wait: float | None) -> float:
+def pause_before(attempt: int, wait: float | None) -> float:
     """Seconds before the next attempt: doubling, with jitter, and never less than the server asks for."""
     jitter = random.uniform(0.5, 1.0)  # noqa: S311 jitter, not a secret
     if wait is not None:
