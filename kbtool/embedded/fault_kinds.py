@@ -105,7 +105,10 @@ class SlowIndexing:
 
 @dataclass(frozen=True, slots=True)
 class NoWorker:
-    """Nothing is ever indexed: documents stay `waiting`, without an error [349]."""
+    """Nothing is ever indexed: documents stay `waiting`, without an error [349].
+
+    It is looked at when the engine is made; while it runs there is `Engine.hold_indexing`.
+    """
 
 
 @dataclass(frozen=True, slots=True)
