@@ -1,4 +1,8 @@
-"""The embedded engine as tests use it: over a file, counted, and dead after n requests; small documents."""
+"""The embedded engine as tests use it, in process and on a socket, with small documents.
+
+`Server` runs it in process over a file, counted, and dead after n requests. `over_http` puts it on a real
+socket behind the client as commands use it, for what only a connection can show.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +15,14 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import httpx
+import uvicorn
+from httpx_aiohttp import HttpxAiohttpClient
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from kbtool.chunk import split
 from kbtool.dify.client import DifyClient
 from kbtool.dify.objects import DatasetProfile, RetrievalProfile
-from kbtool.embedded import AppSettings, EngineSettings, Fault, create_app
+from kbtool.embedded import AppSettings, Engine, EngineSettings, Fault, create_app
 from kbtool.model import Document, Kind, Page
 
 Value = TypeVar("Value")
@@ -103,3 +110,73 @@ class _Counting(httpx.AsyncBaseTransport):
 
 async def _no_sleep(_: float) -> None:
     await asyncio.sleep(0.005)
+
+
+APP = AppSettings(key="app-test", name="bot", datasets=(PROFILE.name,), top_k=5)
+
+
+@dataclass
+class Connected:
+    """A client and the engine that it talks to over HTTP. `pauses` are the waits that the client asked for,
+    in seconds, none of which was waited; `asked` is every request that arrived.
+    """
+
+    client: DifyClient
+    engine: Engine
+    address: str
+    pauses: list[float]
+    asked: list[str]
+
+    async def dataset(self, *texts: str, profile: DatasetProfile = PROFILE) -> str:
+        """The id of a new dataset with these texts in it, indexed."""
+        made = await self.client.create_dataset(profile)
+        for at, text in enumerate(texts):
+            await self.client.create_document(made.id, profile, f"document {at}", text)
+        await self.engine.settle()
+        return made.id
+
+
+@asynccontextmanager
+async def over_http(
+    *faults: Fault,
+    apps: tuple[AppSettings, ...] = (APP,),
+    engine: dict[str, Any] | None = None,
+    **client: Any,
+) -> AsyncIterator[Connected]:
+    """The engine on a socket, and the client on its own transport. `engine` and `client` are settings."""
+    settings = EngineSettings(dataset_key="dataset-test", apps=apps, faults=faults, **(engine or {}))
+    app = create_app(settings)
+    pauses: list[float] = []
+    asked: list[str] = []
+
+    async def note(seconds: float) -> None:
+        pauses.append(seconds)
+
+    async def listening(scope: Scope, receive: Receive, send: Send) -> None:
+        asked.append(f"{scope['method']} {scope['path']}")
+        await app(scope, receive, send)
+
+    try:
+        async with served(listening) as address:
+            http = HttpxAiohttpClient(base_url=f"{address}/v1", timeout=httpx.Timeout(20.0))
+            keys = {"dataset_key": "dataset-test", "app_key": APP.key}
+            async with DifyClient(http, **(keys | {"sleep": note} | client)) as connected:
+                yield Connected(connected, app, address, pauses, asked)
+    finally:
+        await app.aclose()
+
+
+@asynccontextmanager
+async def served(app: ASGIApp) -> AsyncIterator[str]:
+    """`app` on a real socket of this machine's loopback, for as long as the block runs: its address."""
+    server = uvicorn.Server(
+        uvicorn.Config(app, host="127.0.0.1", port=0, log_level="critical", lifespan="off")
+    )
+    task = asyncio.create_task(server.serve())
+    while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
+        await asyncio.sleep(0.005)
+    try:
+        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        await task

@@ -17,10 +17,11 @@ from httpx_aiohttp import HttpxAiohttpClient
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kbtool.dify import stream, wire
+from kbtool.dify import stream
 from kbtool.dify.client import DifyClient
 from kbtool.dify.objects import DatasetProfile, RetrievalProfile
 from kbtool.dify.text import sendable, stored
+from kbtool.dify.wire import chunks, documents, refusals, retrieval
 from kbtool.embedded import CannedAnswer
 from kbtool.errors import ContractBroken, Rejected, Unavailable
 from kbtool.model import Question
@@ -41,12 +42,12 @@ def said(number: int) -> Any:
 
 def test_our_create_request_is_the_recorded_one() -> None:
     request = recorded(409)["request"]
-    ours = wire.create_document("id", PROFILE, request["name"], request["text"])
+    ours = documents.create_document("id", PROFILE, request["name"], request["text"])
     assert ours.json == {name: value for name, value in request.items() if name != "doc_language"}
 
 
 def test_a_listing_knows_ours_by_its_metadata() -> None:
-    listing = wire.parse_documents(said(420))
+    listing = documents.parse_documents(said(420))
     assert {document.metadata["kbtool_key"] for document in listing.items} == {
         "a1b2c3d4",
         "b2c3d4e5",
@@ -59,20 +60,20 @@ def test_metadata_without_a_value_is_no_metadata() -> None:
     body = said(420)
     for entry in body["data"][0]["doc_metadata"]:
         entry["value"] = None
-    assert wire.parse_documents(body).items[0].metadata == {}
+    assert documents.parse_documents(body).items[0].metadata == {}
     hits = said(421)
     hits["records"][0]["segment"]["document"]["doc_metadata"]["kbtool_key"] = None
-    assert "kbtool_key" not in wire.parse_hits(hits)[0].metadata
+    assert "kbtool_key" not in retrieval.parse_hits(hits)[0].metadata
 
 
 def test_chunks_are_read_back_with_their_children() -> None:
-    first, second = wire.parse_chunks(said(416)).items
+    first, second = chunks.parse_chunks(said(416)).items
     assert first.text == "\n \n \n".join(first.children)
     assert len(second.children) == 1
 
 
 def test_hits_carry_score_and_metadata() -> None:
-    first, *_ = wire.parse_hits(said(421))
+    first, *_ = retrieval.parse_hits(said(421))
     assert first.score == pytest.approx(0.7071067)
     assert first.metadata["kbtool_key"] == "a1b2c3d4"
 
@@ -80,7 +81,7 @@ def test_hits_carry_score_and_metadata() -> None:
 @pytest.mark.parametrize("number", [1, 2, 21, 30, 164, 174])
 def test_an_error_answer_says_whose_fault_it_is(number: int) -> None:
     recording = recorded(number)
-    error = wire.error_of(recording["status"], recording["response"], "request")
+    error = refusals.error_of(recording["status"], recording["response"], "request")
     assert isinstance(error, Unavailable if recording["status"] >= 500 else (Rejected, Unavailable))
     assert error.status == recording["status"]
 
@@ -91,14 +92,14 @@ def test_a_rate_limit_in_disguise_is_waited_out() -> None:
         "message": "you have reached the knowledge base request rate limit",
         "status": 403,
     }
-    assert isinstance(wire.error_of(403, body, "retrieve"), Unavailable)
-    assert isinstance(wire.error_of(403, {"code": "forbidden", "message": "no"}, "retrieve"), Rejected)
+    assert isinstance(refusals.error_of(403, body, "retrieve"), Unavailable)
+    assert isinstance(refusals.error_of(403, {"code": "forbidden", "message": "no"}, "retrieve"), Rejected)
 
 
 @pytest.mark.parametrize("body", [None, [], {}, {"records": [{}]}, {"records": None}, "text"])
 def test_an_answer_of_another_form_is_a_broken_contract(body: Any) -> None:
     with pytest.raises(ContractBroken):
-        wire.parse_hits(body)
+        retrieval.parse_hits(body)
 
 
 def lines(number: int) -> list[str]:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import json
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,11 +10,6 @@ from typing import Any, TypeVar
 
 import httpx
 import pytest
-import uvicorn
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import JSONResponse
-from starlette.routing import Route
 
 from kbtool.embedded import (
     AppSettings,
@@ -27,6 +20,7 @@ from kbtool.embedded import (
     FailingEmbedding,
     create_app,
 )
+from tests.embeddings import PROVIDER, embedding_server
 
 T = TypeVar("T")
 KEY = "dataset-test"
@@ -272,6 +266,41 @@ def test_an_economy_dataset_takes_segments_and_finds_them_by_keyword_only() -> N
     assert run(story()) == ("completed", ["Canada costs 19.00."], 400)
 
 
+def test_keywords_follow_every_change_of_the_text_and_of_the_technique() -> None:
+    async def story() -> list[list[str]]:
+        async with knowledge() as kb:
+            await kb.open()
+            document = await kb.add("Shipping", SHIPPING)
+            segments = f"{kb.path}/documents/{document['id']}/segments"
+            (segment,) = (await kb.http.get(segments)).json()["data"]
+            model = {
+                "search_method": "keyword_search",
+                "reranking_enable": False,
+                "score_threshold_enabled": False,
+            }
+
+            async def found() -> list[str]:
+                """Which of the words find something."""
+                hits = []
+                for word in ("Germany", "Canada"):
+                    asked = {"query": word, "retrieval_model": model}
+                    if (await kb.http.post(f"{kb.path}/retrieve", json=asked)).json()["records"]:
+                        hits.append(word)
+                return hits
+
+            states = [await found()]
+            await kb.http.patch(kb.path, json={"indexing_technique": "economy"})
+            states.append(await found())
+            change = {"segment": {"content": "Canada costs more.", "regenerate_child_chunks": True}}
+            await kb.http.post(f"{segments}/{segment['id']}", json=change)
+            states.append(await found())
+            await kb.http.delete(f"{segments}/{segment['id']}")
+            states.append(await found())
+            return states
+
+    assert run(story()) == [[], ["Germany"], ["Canada"], []]
+
+
 def test_a_dataset_knows_how_many_apps_use_it() -> None:
     async def counts() -> list[int]:
         async with knowledge() as kb:
@@ -293,47 +322,16 @@ def test_every_answer_says_what_gave_it() -> None:
         assert found["x-engine"].startswith("kbtool-embedded/")
 
 
-async def embeddings(request: Request) -> JSONResponse:
-    """An OpenAI-compatible endpoint: a bag of hashed words, so that equal texts have equal vectors."""
-    body = json.loads(await request.body())
-    if request.headers["authorization"] != "Bearer secret":
-        return JSONResponse({"error": {"message": "Incorrect API key provided"}}, 401)
-    data = []
-    for at, text in enumerate(body["input"]):
-        vector = [0.0] * 64
-        for word in text.lower().split():
-            vector[int(hashlib.sha256(word.encode()).hexdigest(), 16) % 64] += 1.0
-        data.append({"index": at, "embedding": vector})
-    return JSONResponse({"data": data[::-1], "model": body["model"]})
-
-
-@asynccontextmanager
-async def embedding_server() -> AsyncIterator[str]:
-    app = Starlette(routes=[Route("/v1/embeddings", embeddings, methods=["POST"])])
-    server = uvicorn.Server(
-        uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning", lifespan="off")
-    )
-    task = asyncio.create_task(server.serve())
-    while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
-        await asyncio.sleep(0.01)
-    try:
-        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}/v1"
-    finally:
-        server.should_exit = True
-        await task
-
-
 def test_a_model_behind_an_endpoint_finds_by_cosine_and_its_errors_are_the_provider_s() -> None:
     async def story() -> tuple[Any, Any]:
-        async with embedding_server() as url:
-            good = EmbeddingModel("acme/embed/embed", "hashed", 64, endpoint=url, key="secret")
-            bad = EmbeddingModel("acme/embed/embed", "locked", 64, endpoint=url, key="wrong")
+        async with embedding_server() as server:
+            good, bad = server.model("words-64"), server.model("locked-64", key="wrong")
             async with knowledge(models=(good, bad)) as kb:
                 await kb.open()
                 await kb.add("Refunds", REFUNDS)
                 await kb.add("Shipping", SHIPPING)
                 found = await kb.retrieve(SHIPPING)
-                await kb.open("locked", embedding_model="locked", embedding_model_provider="acme/embed/embed")
+                await kb.open("locked", embedding_model="locked-64", embedding_model_provider=PROVIDER)
                 document = await kb.add("Shipping", SHIPPING)
                 return found, (await kb.http.get(f"{kb.path}/documents/{document['id']}")).json()
 

@@ -51,7 +51,10 @@ def index(db: sqlite3.Connection, *texts: str) -> None:
 
 
 def found(db: sqlite3.Connection, query: str, limit: int = 3) -> list[tuple[str, float]]:
-    return [(match.segment_id, match.score) for match in search.find(db, 1, query, limit)]
+    return [
+        (match.segment_id, match.score)
+        for match in search.find(db, 1, query, limit, vocabulary=search.Vocabulary())
+    ]
 
 
 def statistics(corpus: list[list[str]]) -> Statistics:
@@ -116,5 +119,16 @@ def test_removed_units_are_not_found(db: sqlite3.Connection) -> None:
 
 def test_only_the_named_documents_are_searched(db: sqlite3.Connection) -> None:
     index(db, "refund policy", "refund policy in detail")
-    matches = search.find(db, 1, "refund policy", 5, ["document-1"])
+    matches = search.find(db, 1, "refund policy", 5, ["document-1"], vocabulary=search.Vocabulary())
     assert [match.segment_id for match in matches] == ["segment-1"]
+
+
+def test_counts_that_are_remembered_follow_the_index(db: sqlite3.Connection) -> None:
+    remembering = search.Vocabulary()
+    index(db, "refund policy", "shipping times")
+    search.find(db, 1, "refund zebra", 3, vocabulary=remembering)
+    index(db, "zebra crossing", "zebra stripes", "refund again")
+    search.remove(db, 1, of="segment_id", is_id="segment-1")
+    for query in ("refund zebra", "zebra", "crossing stripes"):
+        fresh = search.find(db, 1, query, 5, vocabulary=search.Vocabulary())
+        assert search.find(db, 1, query, 5, vocabulary=remembering) == fresh

@@ -1,3 +1,4 @@
-"""Dify's Service API: `wire.py` knows its JSON, `stream.py` its events, `text.py` what it does to text,
-`client.py` sends. Facts are from exchanges recorded from a 1.13.0 server (`tests/contract/`).
+"""Dify's Service API: `wire/` knows its JSON, `stream.py` its events, `text.py` what it does to text,
+`connection.py` sends and waits. `client.py` is all of it for users: `knowledge.py` with the dataset key,
+`apps.py` with the app key. Facts are from exchanges recorded from a 1.13.0 server (`tests/contract/`).
 """

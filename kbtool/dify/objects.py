@@ -1,10 +1,13 @@
-"""What Dify has: requests to it, datasets, documents and chunks as values of ours. No JSON, no I/O."""
+"""What Dify has: requests to it, datasets, documents and chunks as values of ours. No JSON, no I/O.
+
+What only apps have is in `conversations.py`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 LONGEST_QUERY = 250
 LONGEST_NAME = 200
@@ -12,6 +15,8 @@ DONE = frozenset({"completed", "error", "paused"})
 """Indexing states in which nothing more will happen by itself."""
 
 Item = TypeVar("Item")
+StatusAction = Literal["enable", "disable", "archive", "un_archive"]
+FieldType = Literal["string", "number", "time"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,20 +24,40 @@ class Request:
     """One HTTP request, before anyone sends it. `is_app` chooses the key.
 
     `is_repeatable` says that doing it twice is like doing it once. Where it is not, the client sends it again
-    only when it is sure that the server has not begun with it.
+    only when it is sure that the server has not begun with it. `form` and `files` (field → name, content,
+    media type) make it multipart.
     """
 
     method: str
     path: str
     json: Any = None
     params: Mapping[str, Any] = field(default_factory=dict)
+    form: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, tuple[str, bytes, str]] = field(default_factory=dict)
     is_app: bool = False
     is_repeatable: bool = True
 
 
 @dataclass(frozen=True, slots=True)
+class Condition:
+    """A condition on a document's metadata. Operators are Dify's: `is`, `contains`, `≥`, not `>=` (179)."""
+
+    name: str
+    operator: str
+    value: str | int | float | tuple[str, ...] | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        value = list(self.value) if isinstance(self.value, tuple) else self.value
+        return {"name": self.name, "comparison_operator": self.operator, "value": value}
+
+
+@dataclass(frozen=True, slots=True)
 class RetrievalProfile:
-    """How a dataset is searched. Sent in full, always: Dify answers 500 to a partial one (contract §6)."""
+    """How a dataset is searched. Sent in full, always: Dify answers 500 to a partial one (contract §6).
+
+    `conditions` bound the search to documents whose metadata fulfil all of them, or with `any_condition` one.
+    They belong to a question, never to a dataset's stored settings.
+    """
 
     search_method: str = "semantic_search"
     top_k: int = 5
@@ -41,6 +66,8 @@ class RetrievalProfile:
     reranking_mode: str | None = None
     reranking_model: Mapping[str, str] | None = None
     weights: Mapping[str, Any] | None = None
+    conditions: tuple[Condition, ...] = ()
+    any_condition: bool = False
 
     def as_json(self) -> dict[str, Any]:
         body: dict[str, Any] = {
@@ -55,7 +82,14 @@ class RetrievalProfile:
             "reranking_model": self.reranking_model,
             "weights": self.weights,
         }
-        return body | {name: value for name, value in optional.items() if value is not None}
+        body |= {name: value for name, value in optional.items() if value is not None}
+        if self.conditions:
+            # Inside the retrieval model: at the top level of a request Dify ignores it without a word (181).
+            body["metadata_filtering_conditions"] = {
+                "logical_operator": "or" if self.any_condition else "and",
+                "conditions": [condition.as_json() for condition in self.conditions],
+            }
+        return body
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +116,26 @@ class DatasetProfile:
 
 
 @dataclass(frozen=True, slots=True)
+class ModelChange:
+    """A PATCH that re-embeds a dataset. Dify does so only when technique, model and provider stand together;
+    without the technique it answers 200 and finds garbage from then on (229-235).
+
+    `retrieval` goes along where its weights name the old model, which Dify does not change by itself.
+    """
+
+    embedding_model: str
+    embedding_provider: str
+    technique: str = "high_quality"
+    retrieval: RetrievalProfile | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Dataset:
-    """A dataset as the server has it; `doc_form` is "" until its first document fixes it."""
+    """A dataset as the server has it; `doc_form` is "" until its first document fixes it.
+
+    `is_embeddable` is None where the server does not say: only listing and details do (contract §2).
+    `retrieval` are its stored settings.
+    """
 
     id: str
     name: str
@@ -93,11 +145,17 @@ class Dataset:
     doc_form: str
     document_count: int
     app_count: int
+    available_count: int | None = None
+    permission: str = ""
+    is_embeddable: bool | None = None
+    retrieval: RetrievalProfile | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class StoredDocument:
-    """A document of a dataset as the listing shows it."""
+    """A document of a dataset as the listing shows it. `display_status` is the word people see for it:
+    queuing, indexing, paused, error, available, disabled or archived.
+    """
 
     id: str
     name: str
@@ -107,6 +165,9 @@ class StoredDocument:
     is_archived: bool
     created_from: str
     metadata: Mapping[str, str]
+    display_status: str = ""
+    doc_form: str = ""
+    created_at: float = 0.0
 
     @property
     def is_settled(self) -> bool:
@@ -114,11 +175,52 @@ class StoredDocument:
 
 
 @dataclass(frozen=True, slots=True)
+class IndexingStatus:
+    """How the indexing of one document of a batch goes."""
+
+    document_id: str
+    status: str
+    error: str
+    completed: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
 class StoredChunk:
-    """A parent chunk read back, with its children's texts in order."""
+    """A parent chunk read back, with its children's texts in order and their ids.
+
+    Two are equal when they say the same. `error` is filled where a chunk that was added could not be
+    embedded: Dify answers 200 to that and does not keep it (122).
+    """
 
     text: str
     children: tuple[str, ...]
+    id: str = field(default="", compare=False)
+    child_ids: tuple[str, ...] = field(default=(), compare=False)
+    position: int = field(default=0, compare=False)
+    is_enabled: bool = field(default=True, compare=False)
+    status: str = field(default="completed", compare=False)
+    error: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredChild:
+    """A child chunk. `is_own` says that somebody wrote it through the API; others were cut by the rule."""
+
+    id: str
+    text: str
+    position: int
+    is_own: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MetadataField:
+    """A metadata field of a dataset; `documents` is the number of those that have a value in it."""
+
+    id: str
+    name: str
+    type: str
+    documents: int
 
 
 @dataclass(frozen=True, slots=True)

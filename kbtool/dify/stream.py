@@ -9,18 +9,42 @@ knowledge-retrieval node. Errors come under HTTP 200, also after half an answer.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from kbtool.dify.wire import error_of, parse_citations
+from kbtool.dify.wire.parsing import parse
+from kbtool.dify.wire.refusals import error_of
+from kbtool.dify.wire.retrieval import parse_citations
 from kbtool.errors import ContractBroken, Rejected, Unavailable
 from kbtool.model import Answer, Hit, Question
 
 
 @dataclass(slots=True)
+class Lines:
+    """The lines in a stream of bytes. Only newlines end one: an answer may hold U+2028 and other characters
+    that Python counts as line ends too.
+    """
+
+    _rest: bytes = b""
+
+    def feed(self, part: bytes) -> Iterator[str]:
+        """The lines that `part` completes. Raises ContractBroken for what is not UTF-8."""
+        *whole, self._rest = (self._rest + part).split(b"\n")
+        for line in whole:
+            try:
+                yield line.removesuffix(b"\r").decode()
+            except UnicodeDecodeError as error:
+                raise ContractBroken(f"Dify chat: a line that is not UTF-8 ({error})") from error
+
+
+@dataclass(slots=True)
 class Stream:
-    """Collects the events of one answer; feed it lines, then ask for the `answer`."""
+    """Collects the events of one answer; feed it lines, then ask for the `answer`.
+
+    `task_id` is what stops the answer, "" until the first event. `is_finished` says that the answer is whole;
+    more may still come: `message_end` stands before or after `workflow_finished`, or is missing.
+    """
 
     question: Question
     _text: list[str] = field(default_factory=list)
@@ -29,29 +53,30 @@ class Stream:
     _usage: dict[str, Any] = field(default_factory=dict)
     _conversation_id: str = ""
     _message_id: str = ""
-    _is_finished: bool = False
+    task_id: str = ""
+    is_finished: bool = False
 
     def feed(self, line: str) -> None:
         """One line of the event stream. Raises what an `error` event or a failed workflow means."""
         if not line.startswith("data:"):
             return
-        try:
-            event = json.loads(line[5:])
-            name = event["event"]
-        except (ValueError, KeyError, TypeError) as error:
-            raise ContractBroken(f"Dify chat: an event that is not understood ({error})") from error
-        self._conversation_id = event.get("conversation_id") or self._conversation_id
-        self._message_id = event.get("message_id") or self._message_id
-        match name:
+        event = parse("chat", lambda: _event(line))
+        parse("chat", lambda: self._take(event))
+
+    def _take(self, event: dict[str, Any]) -> None:
+        self.task_id = _words(event, "task_id") or self.task_id
+        self._conversation_id = _words(event, "conversation_id") or self._conversation_id
+        self._message_id = _words(event, "message_id") or self._message_id
+        match event["event"]:
             case "message" | "agent_message":
-                self._text.append(event.get("answer") or "")
+                self._text.append(_words(event, "answer"))
             case "message_replace":
-                self._replaced = event.get("answer") or ""
+                self._replaced = _words(event, "answer")
             case "message_end":
                 metadata = event.get("metadata") or {}
                 self._hits = parse_citations(metadata.get("retriever_resources")) or self._hits
-                self._usage = metadata.get("usage") or {}
-                self._is_finished = True
+                self._usage = dict(metadata.get("usage") or {})
+                self.is_finished = True
             case "node_finished":
                 self._take_node(event.get("data") or {})
             case "workflow_finished":
@@ -61,7 +86,7 @@ class Stream:
 
     def answer(self, latency: float | None = None) -> Answer:
         """The whole answer. A stream that broke off before its end is `Unavailable`, not a short answer."""
-        if not self._is_finished:
+        if not self.is_finished:
             raise Unavailable("Dify's answer broke off before its end", hint="Try again in a minute.")
         return Answer(
             question=self.question,
@@ -78,17 +103,29 @@ class Stream:
         if node.get("node_type") != "knowledge-retrieval":
             return
         results: Iterable[Any] = (node.get("outputs") or {}).get("result") or ()
-        try:
-            self._hits = parse_citations([{**r["metadata"], "content": r["content"]} for r in results])
-        except (KeyError, TypeError) as error:
-            raise ContractBroken(f"Dify chatflow: no {error} in the knowledge-retrieval node") from error
+        self._hits = parse_citations([{**r["metadata"], "content": r["content"]} for r in results])
 
     def _take_workflow(self, data: dict[str, Any]) -> None:
         if data.get("status") == "failed":
             raise Rejected(f"Dify's chatflow failed: {str(data.get('error') or '')[:300]}")
         if not self._text:
             self._text.append(str((data.get("outputs") or {}).get("answer") or ""))
-        self._is_finished = True
+        self.is_finished = True
+
+
+def _event(line: str) -> dict[str, Any]:
+    event = json.loads(line[5:])
+    if not isinstance(event, dict):
+        raise TypeError("an event that is no object")
+    return event
+
+
+def _words(event: dict[str, Any], name: str) -> str:
+    """A text of the event, "" where it is missing or null."""
+    value = event.get(name) or ""
+    if not isinstance(value, str):
+        raise TypeError(f"{name} is no text")
+    return value
 
 
 def read(lines: Iterable[str], question: Question) -> Answer:

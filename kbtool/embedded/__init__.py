@@ -13,30 +13,41 @@ or `uvicorn` for others to reach it. `await engine.aclose()` ends it.
 from __future__ import annotations
 
 from kbtool.embedded.app import Engine, create_app
-from kbtool.embedded.settings import (
-    AppSettings,
+from kbtool.embedded.fault_kinds import (
     CannedAnswer,
-    EmbeddingModel,
-    EngineSettings,
+    Cut,
     FailingEmbedding,
     FailingModel,
     Fault,
-    InputField,
+    HalfEmbedded,
+    KnowledgeLimit,
+    Latency,
+    MissingRoute,
+    NoWorker,
+    OldModelKept,
     SlowEmbedding,
     SlowIndexing,
     SlowModel,
 )
+from kbtool.embedded.settings import AppSettings, EmbeddingModel, EngineSettings, InputField
 
 __all__ = [
     "AppSettings",
     "CannedAnswer",
+    "Cut",
     "EmbeddingModel",
     "Engine",
     "EngineSettings",
     "FailingEmbedding",
     "FailingModel",
     "Fault",
+    "HalfEmbedded",
     "InputField",
+    "KnowledgeLimit",
+    "Latency",
+    "MissingRoute",
+    "NoWorker",
+    "OldModelKept",
     "SlowEmbedding",
     "SlowIndexing",
     "SlowModel",

@@ -69,6 +69,11 @@ def broken_body() -> Refused:
     return Refused(400, "bad_request", message)
 
 
+def too_large() -> Refused:
+    """413 for a body that the proxy before Dify would not let through."""
+    return Refused(413, "request_entity_too_large", "Request Entity Too Large")
+
+
 def from_validation(error: ValidationError) -> Refused:
     """The multi-line dump of pydantic, with the link of the version that Dify 1.13.0 carries."""
     return invalid(_PYDANTIC_LINK.sub(r"\g<1>2.11/", str(error)))

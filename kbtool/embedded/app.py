@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any
 
 from starlette.applications import Starlette
@@ -16,15 +17,18 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from kbtool.embedded import answers, app_routes, knowledge_routes
-from kbtool.embedded.answers import Answer, Refused
+from kbtool.embedded import answers, app_routes, datasets, knowledge_routes
+from kbtool.embedded.answers import Refused
+from kbtool.embedded.app_call import AppCall, AppEndpoint
 from kbtool.embedded.call import Call, Endpoint
 from kbtool.embedded.chat import Chat
 from kbtool.embedded.database import Database
+from kbtool.embedded.fault_kinds import Fault
 from kbtool.embedded.faults import Faults
-from kbtool.embedded.files import parse_form
+from kbtool.embedded.forms import parse_form
+from kbtool.embedded.interference import Interference
 from kbtool.embedded.models import Models
-from kbtool.embedded.settings import EngineSettings, Fault
+from kbtool.embedded.settings import EngineSettings
 from kbtool.embedded.worker import Indexer
 
 
@@ -46,19 +50,19 @@ class Engine:
             Route("/v1" + path, self._app(endpoint), methods=[method])
             for method, path, endpoint in app_routes.ROUTES
         ]
-        self._starlette = Starlette(routes=knowledge + apps, exception_handlers={404: _page_not_found})
+        routes = Starlette(routes=knowledge + apps, exception_handlers={404: _page_not_found})
+        self._served = Interference(routes, self.faults)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            canned = self.faults.canned_answer(scope["method"], scope["path"])
-            if canned is not None:
-                await answers.respond(Answer(canned.body, canned.status))(scope, receive, send)
-                return
-        await self._starlette(scope, receive, send)
+        await self._served(scope, receive, send)
 
     def inject(self, *faults: Fault) -> None:
         """Add faults while the engine runs."""
         self.faults.inject(*faults)
+
+    async def switch_dataset_api(self, dataset_id: str, *, is_on: bool) -> None:
+        """What only the console can do: with its API off, a dataset is a 403 [344]."""
+        await self.database.run(lambda db: datasets.switch_api(db, dataset_id, is_on=is_on))
 
     def hold_indexing(self) -> None:
         """From now on documents stay as they are, as when no worker runs [349]."""
@@ -75,34 +79,36 @@ class Engine:
         """End the indexer and close the file. Work that is left goes on when the file is opened again."""
         await self.indexer.aclose()
         await self.database.aclose()
+        self.models.close()
 
     def _knowledge(self, endpoint: Endpoint) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         async def handle(request: Request) -> Response:
             try:
                 if _bearer(request) != self.settings.dataset_key:
                     raise answers.unauthorized("Access token is invalid")
-                body = await _body(request)
-                answer = await self.database.run(
-                    lambda db: endpoint(
-                        Call(
-                            db,
-                            self.settings,
-                            self.models,
-                            {name: str(value) for name, value in request.path_params.items()},
-                            dict(request.query_params),
-                            {name: request.query_params.getlist(name) for name in request.query_params},
-                            body,
-                        )
-                    )
+                body = await _body(request, self.settings.max_body)
+                call = partial(
+                    Call,
+                    settings=self.settings,
+                    models=self.models,
+                    path={name: str(value) for name, value in request.path_params.items()},
+                    query=dict(request.query_params),
+                    queries={name: request.query_params.getlist(name) for name in request.query_params},
+                    body=body,
+                )
+                answer = await self.models.with_embeddings(
+                    lambda: self.database.run(lambda db: endpoint(call(db)))
                 )
             except Refused as refused:
                 return answers.refuse(refused)
+            except (UnicodeError, RecursionError) as error:
+                return answers.refuse(answers.invalid(str(error)))
             self.indexer.wake()
             return answers.respond(answer)
 
         return handle
 
-    def _app(self, endpoint: app_routes.AppEndpoint) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+    def _app(self, endpoint: AppEndpoint) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         async def handle(request: Request) -> Response:
             try:
                 key = _bearer(request)
@@ -111,9 +117,12 @@ class Engine:
                     raise answers.unauthorized("Access token is invalid")
                 if not app.api_enabled:
                     raise answers.Refused(403, "forbidden", "The app's API service has been disabled.")
-                return await endpoint(app_routes.AppCall(self.chat, app, request, await _body(request)))
+                body = await _body(request, self.settings.max_body)
+                return await endpoint(AppCall(self.chat, app, request, body))
             except Refused as refused:
                 return answers.refuse(refused)
+            except (UnicodeError, RecursionError) as error:
+                return answers.refuse(answers.invalid(str(error)))
 
         return handle
 
@@ -134,10 +143,15 @@ def _bearer(request: Request) -> str:
     return key.strip()
 
 
-async def _body(request: Request) -> Any:
+async def _body(request: Request, most: int) -> Any:
     if request.method in ("GET", "HEAD"):
         return None
-    raw = await request.body()
+    parts: list[bytes] = []
+    async for part in request.stream():
+        parts.append(part)
+        if sum(map(len, parts)) > most:
+            raise answers.too_large()
+    raw = b"".join(parts)
     if not raw and request.method == "DELETE":
         return None
     content_type = request.headers.get("content-type", "")
@@ -145,7 +159,7 @@ async def _body(request: Request) -> Any:
         return parse_form(content_type, raw)
     try:
         return json.loads(raw)
-    except ValueError:
+    except (ValueError, RecursionError):
         if not raw and "/metadata/built-in/" in request.url.path:
             return None  # the one POST that is asked for nothing
         raise answers.broken_body() from None

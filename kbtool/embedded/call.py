@@ -19,6 +19,7 @@ from kbtool.embedded.settings import EngineSettings
 OWNER = str(uuid.uuid5(uuid.NAMESPACE_DNS, "owner.kbtool.embedded"))
 OWNER_NAME = "owner"
 TENANT = str(uuid.uuid5(uuid.NAMESPACE_DNS, "workspace.kbtool.embedded"))
+LONGEST_NUMBER = 100  # digits; Python itself reads no more than 4,300
 PAGE_LIMIT = 100  # more is accepted and echoed, but never given [024, 045]
 
 
@@ -39,10 +40,12 @@ class Call:
         return time.time()
 
     def dataset(self) -> sqlite3.Row:
-        """The dataset that the path names; 404 otherwise [021]."""
+        """The dataset that the path names; 404 otherwise [021], 403 with its API off [344]."""
         row = one(self.db, "SELECT * FROM datasets WHERE id = ?", (self.path["dataset_id"],))
         if row is None:
             raise answers.not_found("Dataset not found.")
+        if not has_api(self.db, row["id"]):
+            raise answers.Refused(403, "forbidden", "Dataset api access is not enabled.")
         return row
 
     def document(self, missing: str = "Document not found.") -> sqlite3.Row:
@@ -64,6 +67,11 @@ class Call:
 Endpoint = Callable[[Call], Answer]
 
 
+def has_api(db: sqlite3.Connection, dataset_id: str) -> bool:
+    """Whether the dataset can be reached by its API; only the console can switch that."""
+    return one(db, "SELECT 1 FROM switched_off WHERE dataset_id = ?", (dataset_id,)) is None
+
+
 def stamp(seconds: float | None) -> int | None:
     """Dify gives times in whole seconds, except where it does not."""
     return None if seconds is None else int(seconds)
@@ -83,8 +91,14 @@ def page(rows: Sequence[Any], total: int, page_number: int, limit: int) -> dict[
 def paging(query: Mapping[str, str]) -> tuple[int, int, int]:
     """Page and limit as asked for, and the number of rows to skip; nonsense counts as the default."""
     page_number, limit = _whole(query.get("page"), 1), _whole(query.get("limit"), 20)
-    return page_number, limit, (page_number - 1) * min(limit, PAGE_LIMIT)
+    return page_number, limit, to_skip(page_number, limit)
+
+
+def to_skip(page_number: int, limit: int) -> int:
+    """Rows before a page, as far as SQLite can count: a page of thirty digits is an empty one."""
+    return min((page_number - 1) * min(limit, PAGE_LIMIT), 2**62)
 
 
 def _whole(text: str | None, default: int) -> int:
-    return int(text) if text is not None and text.isdecimal() and int(text) > 0 else default
+    is_whole = text is not None and len(text) <= LONGEST_NUMBER and text.isdecimal()
+    return int(text or 0) if is_whole and int(text or 0) > 0 else default

@@ -68,6 +68,10 @@ class Turn:
             "time_to_generate": None,
         }
 
+    def conversation(self) -> dict[str, str]:
+        """The id of the conversation, which completions do not show [288]."""
+        return {} if self.app.mode == "completion" else {"conversation_id": self.conversation_id}
+
     def metadata(self, usage: dict[str, Any]) -> dict[str, Any]:
         return {"annotation_reply": None, "retriever_resources": list(self.resources), "usage": usage}
 
@@ -85,7 +89,9 @@ class Chat:
 
     async def turn(self, app: AppSettings, user: str, payload: ChatRequestPayload) -> Turn:
         """Search, answer and keep the message. The answer is kept whole; `cut_short` corrects that."""
-        return await self.database.run(lambda db: _turn(db, self.models, app, user, payload))
+        return await self.models.with_embeddings(
+            lambda: self.database.run(lambda db: _turn(db, self.models, app, user, payload))
+        )
 
     async def exists(self, app: AppSettings, user: str, conversation_id: str) -> bool:
         """Whether the user has this conversation with the app."""
@@ -106,7 +112,7 @@ class Chat:
             "task_id": turn.task_id,
             "id": turn.message_id,
             "message_id": turn.message_id,
-            "conversation_id": turn.conversation_id,
+            **turn.conversation(),
             "mode": turn.app.mode,
             "answer": turn.answer,
             "metadata": turn.metadata(turn.usage(is_blocking=True)),

@@ -13,7 +13,7 @@ from typing import Any
 
 from kbtool.embedded.chat import Chat, Turn, app_id
 from kbtool.embedded.database import new_id
-from kbtool.embedded.settings import FailingModel
+from kbtool.embedded.fault_kinds import FailingModel
 from kbtool.embedded.streams import PING, event, pieces_of, waiting
 
 

@@ -8,6 +8,7 @@ import time
 from typing import Any
 
 from kbtool.embedded import answers
+from kbtool.embedded.call import PAGE_LIMIT
 from kbtool.embedded.database import insert, new_id, number, one, update
 from kbtool.embedded.payloads import (
     ConversationListQuery,
@@ -136,11 +137,11 @@ def rate(
     update(db, "messages", row["id"], changes | {"feedback_id": row["feedback_id"] or new_id()})
 
 
-def feedbacks(db: sqlite3.Connection, app: AppSettings, page: int, limit: int) -> list[dict[str, Any]]:
+def feedbacks(db: sqlite3.Connection, app: AppSettings, limit: int, skip: int) -> list[dict[str, Any]]:
     rows = db.execute(
         "SELECT m.*, c.user FROM messages m JOIN conversations c ON c.id = m.conversation_id"
         " WHERE c.app_key = ? AND m.rating IS NOT NULL ORDER BY m.feedback_at DESC LIMIT ? OFFSET ?",
-        (app.key, limit, (page - 1) * limit),
+        (app.key, min(limit, PAGE_LIMIT), skip),
     )
     return [
         {

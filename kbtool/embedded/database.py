@@ -15,17 +15,21 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
+from kbtool.embedded.words import keywords_in
+
 T = TypeVar("T")
 
 # `number` of a dataset names its search index: one FTS5 table each, as Dify has one vector table each.
 # `units` are what is searched: segments of flat documents, child chunks of the others. They have no foreign
 # key on purpose: a document that is deleted while it is indexed leaves its units [338, 339].
+# `keywords` are those of economy datasets; triggers keep them, so whoever writes a segment need not know.
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS datasets (
     number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT UNIQUE NOT NULL, name TEXT NOT NULL,
     description TEXT NOT NULL, permission TEXT NOT NULL, indexing_technique TEXT, embedding_model TEXT,
     embedding_provider TEXT, retrieval_model TEXT, doc_form TEXT, data_source_type TEXT,
     built_in INTEGER NOT NULL DEFAULT 0, indexed_by TEXT, created_at REAL NOT NULL, updated_at REAL NOT NULL);
+CREATE TABLE IF NOT EXISTS switched_off (dataset_id TEXT PRIMARY KEY);
 CREATE TABLE IF NOT EXISTS process_rules (
     number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT UNIQUE NOT NULL, dataset_id TEXT NOT NULL,
     mode TEXT NOT NULL, rules TEXT);
@@ -57,9 +61,31 @@ CREATE INDEX IF NOT EXISTS children_of ON children (segment_id, position);
 CREATE TABLE IF NOT EXISTS units (
     id INTEGER PRIMARY KEY, dataset INTEGER NOT NULL, document_id TEXT NOT NULL, segment_id TEXT NOT NULL,
     child_id TEXT, length INTEGER NOT NULL, vector BLOB);
+CREATE TABLE IF NOT EXISTS index_versions (dataset INTEGER PRIMARY KEY, version INTEGER NOT NULL);
 CREATE INDEX IF NOT EXISTS units_of ON units (dataset, length);
 CREATE INDEX IF NOT EXISTS units_by_document ON units (document_id);
 CREATE INDEX IF NOT EXISTS units_by_segment ON units (segment_id);
+CREATE TABLE IF NOT EXISTS keywords (
+    dataset INTEGER NOT NULL, word TEXT NOT NULL, segment INTEGER NOT NULL,
+    PRIMARY KEY (dataset, word, segment)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS keywords_of ON keywords (segment);
+CREATE TRIGGER IF NOT EXISTS keywords_in AFTER INSERT ON segments BEGIN
+    INSERT OR IGNORE INTO keywords SELECT d.number, w.value, new.rowid
+    FROM datasets d, json_each(keywords_in(new.content)) w
+    WHERE d.id = new.dataset_id AND d.indexing_technique = 'economy'; END;
+CREATE TRIGGER IF NOT EXISTS keywords_change AFTER UPDATE OF content ON segments BEGIN
+    DELETE FROM keywords WHERE segment = old.rowid;
+    INSERT OR IGNORE INTO keywords SELECT d.number, w.value, new.rowid
+    FROM datasets d, json_each(keywords_in(new.content)) w
+    WHERE d.id = new.dataset_id AND d.indexing_technique = 'economy'; END;
+CREATE TRIGGER IF NOT EXISTS keywords_out AFTER DELETE ON segments BEGIN
+    DELETE FROM keywords WHERE segment = old.rowid; END;
+CREATE TRIGGER IF NOT EXISTS keywords_switch AFTER UPDATE OF indexing_technique ON datasets
+    WHEN old.indexing_technique IS NOT new.indexing_technique BEGIN
+    DELETE FROM keywords WHERE dataset = old.number;
+    INSERT OR IGNORE INTO keywords SELECT new.number, w.value, s.rowid
+    FROM segments s, json_each(keywords_in(s.content)) w
+    WHERE s.dataset_id = new.id AND new.indexing_technique = 'economy'; END;
 CREATE TABLE IF NOT EXISTS metadata_fields (
     number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT UNIQUE NOT NULL, dataset_id TEXT NOT NULL,
     name TEXT NOT NULL, type TEXT NOT NULL);
@@ -117,8 +143,23 @@ def _open(path: Path | Literal[":memory:"]) -> sqlite3.Connection:
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=NORMAL")
     connection.execute("PRAGMA case_sensitive_like=ON")  # PostgreSQL's LIKE is [386]
+    connection.create_function(
+        "keywords_in", 1, lambda text: json.dumps(keywords_in(text)), deterministic=True
+    )
     connection.executescript(SCHEMA)
+    _fill_keywords(connection)
     return connection
+
+
+def _fill_keywords(connection: sqlite3.Connection) -> None:
+    """Once for a file from before there were keywords."""
+    if not connection.execute("PRAGMA user_version").fetchone()[0]:
+        connection.execute(
+            "INSERT OR IGNORE INTO keywords SELECT d.number, w.value, s.rowid"
+            " FROM datasets d JOIN segments s ON s.dataset_id = d.id, json_each(keywords_in(s.content)) w"
+            " WHERE d.indexing_technique = 'economy'"
+        )
+        connection.execute("PRAGMA user_version=1")
 
 
 def new_id() -> str:
@@ -126,7 +167,10 @@ def new_id() -> str:
 
 
 def insert(db: sqlite3.Connection, table: str, row: Mapping[str, Any]) -> None:
-    """Add one row. Table and column names are ours; values are bound. Lists and dicts are kept as JSON."""
+    """Add one row. Table and column names are ours; values are bound. Lists and dicts are kept as JSON.
+
+    Raises UnicodeError for what no database can keep: half of a surrogate pair.
+    """
     names, marks = ", ".join(row), ", ".join("?" * len(row))
     db.execute(f"INSERT INTO {table} ({names}) VALUES ({marks})", [_plain(value) for value in row.values()])  # noqa: S608
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from kbtool.embedded import answers, metadata, payloads, search
 from kbtool.embedded.answers import NO_CONTENT, Answer
-from kbtool.embedded.call import OWNER, OWNER_NAME, PAGE_LIMIT, TENANT, Call, page, stamp
+from kbtool.embedded.call import OWNER, OWNER_NAME, PAGE_LIMIT, TENANT, Call, has_api, page, stamp, to_skip
 from kbtool.embedded.database import insert, new_id, number, one, update
 from kbtool.embedded.payloads import (
     DatasetCreatePayload,
@@ -20,6 +20,7 @@ from kbtool.embedded.settings import AppSettings
 
 # What a dataset shows that was never given a retrieval model [009]; searching it takes four [228].
 SHOWN_TOP_K, USED_TOP_K = 2, 4
+MODEL_KINDS = frozenset({"llm", "text-embedding", "rerank", "speech2text", "moderation", "tts"})
 
 
 def create(call: Call) -> Answer:
@@ -61,14 +62,14 @@ def list_all(call: Call) -> Answer:
     where, values = "", []
     if query.keyword:
         where, values = "WHERE lower(name) LIKE lower(?)", [f"%{query.keyword}%"]
-    per_page = min(query.limit, PAGE_LIMIT)
+    page_number, limit = max(query.page, 1), query.limit if query.limit > 0 else 20
     rows = call.db.execute(
         f"SELECT * FROM datasets {where} ORDER BY number DESC LIMIT ? OFFSET ?",  # noqa: S608
-        [*values, per_page, (query.page - 1) * per_page],
+        [*values, min(limit, PAGE_LIMIT), to_skip(page_number, limit)],
     ).fetchall()
     total = number(call.db, f"SELECT count(*) FROM datasets {where}", values)  # noqa: S608
     shown = [_json(call, row) | {"embedding_available": _is_available(call, row)} for row in rows]
-    return Answer(page(shown, total, query.page, query.limit))
+    return Answer(page(shown, total, page_number, limit))
 
 
 def read(call: Call) -> Answer:
@@ -108,7 +109,8 @@ def _change_of_model(call: Call, row: sqlite3.Row, payload: DatasetUpdatePayload
             call.enqueue("unindex", row["id"])
         return {"indexing_technique": technique, "embedding_model": None, "embedding_provider": None}
     changes: dict[str, Any] = {} if technique is None else {"indexing_technique": technique}
-    if all(asked):
+    kept = call.models.faults.old_model_kept()
+    if all(asked) and not (kept and kept.is_shown):
         provider = call.models.long_form(asked[0] or "")
         changes |= {"embedding_model": asked[1], "embedding_provider": provider}
         is_new = (provider, asked[1]) != (row["embedding_provider"], row["embedding_model"])
@@ -123,12 +125,24 @@ def delete(call: Call) -> Answer:
     search.drop_index(call.db, row["number"])
     for table in ("documents", "segments", "children", "metadata_fields", "process_rules"):
         call.db.execute(f"DELETE FROM {table} WHERE dataset_id = ?", (row["id"],))  # noqa: S608
+    call.db.execute("DELETE FROM switched_off WHERE dataset_id = ?", (row["id"],))
     call.db.execute("DELETE FROM datasets WHERE id = ?", (row["id"],))
     return NO_CONTENT
 
 
-def embedding_models(call: Call) -> Answer:
-    return Answer(call.models.list_json(TENANT))
+def switch_api(db: sqlite3.Connection, dataset_id: str, *, is_on: bool) -> None:
+    """What the console does: no API of Dify can."""
+    db.execute("DELETE FROM switched_off WHERE dataset_id = ?", (dataset_id,))
+    if not is_on:
+        insert(db, "switched_off", {"dataset_id": dataset_id})
+
+
+def models(call: Call) -> Answer:
+    """Models by kind. Only embedding ones are here; the other kinds that Dify knows have an empty list."""
+    kind = call.path["kind"]
+    if kind not in MODEL_KINDS:
+        raise answers.invalid(f"invalid model type {kind}")
+    return Answer(call.models.list_json(TENANT) if kind == "text-embedding" else {"data": []})
 
 
 def apps_using(call: Call, row: sqlite3.Row) -> list[AppSettings]:
@@ -235,6 +249,6 @@ def _json(call: Call, row: sqlite3.Row) -> dict[str, Any]:
         "is_published": False,
         "total_documents": total,
         "total_available_documents": available or 0,
-        "enable_api": True,
+        "enable_api": has_api(call.db, row["id"]),
         "is_multimodal": False,
     }

@@ -1,21 +1,38 @@
-"""Faults by configuration: tests of a client ask for them, the engine itself never has any.
-
-One `Faults` belongs to one engine; it counts down canned answers, so it is the only part that changes.
-"""
+"""The faults in force in one engine. They are used up here, so this is the only part of them that changes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+import time
+from collections import deque
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
-from kbtool.embedded.settings import (
+from kbtool.embedded.fault_kinds import (
     CannedAnswer,
+    Cut,
     FailingEmbedding,
     FailingModel,
     Fault,
+    HalfEmbedded,
+    KnowledgeLimit,
+    Latency,
+    MissingRoute,
+    NoWorker,
+    OldModelKept,
     SlowEmbedding,
     SlowIndexing,
     SlowModel,
+)
+
+OnTheWay = TypeVar("OnTheWay", CannedAnswer, Latency, Cut)
+Kind = TypeVar("Kind", bound=Fault)
+
+_LIMITED = re.compile(
+    r"POST .*/datasets$|(?:PATCH|DELETE) .*/datasets/[^/]+$|POST .*/(?:retrieve|hit-testing)$|"
+    r"POST .*/document/create|POST .*/update[-_]by|DELETE .*/documents/[^/]+$|"
+    r"(?:POST|PATCH|DELETE) .*/segments\b|(?:POST|PATCH|DELETE) .*/metadata\b"
 )
 
 
@@ -28,37 +45,84 @@ class Faults:
 
     def __init__(self, faults: Iterable[Fault]) -> None:
         self._faults = list(faults)
+        self._counted: deque[float] = deque()
 
     def inject(self, *faults: Fault) -> None:
         self._faults += faults
 
     def canned_answer(self, method: str, path: str) -> CannedAnswer | None:
         """The answer to give instead of the real one, used up by one."""
-        for at, fault in enumerate(self._faults):
-            if isinstance(fault, CannedAnswer) and fault.path in path and fault.method in ("", method):
-                if fault.times > 1:
-                    self._faults[at] = replace(fault, times=fault.times - 1)
-                else:
-                    del self._faults[at]
-                return fault
-        return None
+        return self._on_the_way(CannedAnswer, method, path)
 
-    def embedding_error(self, texts: Iterable[str]) -> str | None:
+    def latency(self, method: str, path: str) -> float:
+        slow = self._on_the_way(Latency, method, path)
+        return slow.seconds if slow else 0.0
+
+    def cut(self, method: str, path: str) -> Cut | None:
+        return self._on_the_way(Cut, method, path)
+
+    def missing_route(self, method: str, path: str) -> MissingRoute | None:
+        missing = self._of(MissingRoute)
+        return next((m for m in missing if m.method == method and re.fullmatch(m.path, path)), None)
+
+    def is_over_limit(self, method: str, path: str) -> bool:
+        """Whether this request is one too many for the knowledge limit; what passes is counted."""
+        limit = next(iter(self._of(KnowledgeLimit)), None)
+        if limit is None or not _LIMITED.match(f"{method} {path}"):
+            return False
+        now = time.monotonic()
+        while self._counted and self._counted[0] <= now - limit.seconds:
+            self._counted.popleft()
+        if len(self._counted) >= limit.requests:
+            return True
+        self._counted.append(now)
+        return False
+
+    def embedding_error(self, texts: Sequence[str]) -> str | None:
         """The provider's message if one of `texts` cannot be embedded."""
-        markers = [fault for fault in self._faults if isinstance(fault, FailingEmbedding)]
-        return next((fault.message for text in texts for fault in markers if fault.marker in text), None)
+        failing = [fault for fault in self._of(FailingEmbedding) if any(fault.marker in t for t in texts)]
+        if not failing:
+            return None
+        self._use_up(failing[0])
+        return failing[0].message
 
     def embedding_seconds(self, texts: Iterable[str]) -> float:
-        slow = [fault for fault in self._faults if isinstance(fault, SlowEmbedding)]
+        slow = self._of(SlowEmbedding)
         return sum(fault.seconds for text in texts for fault in slow if fault.marker in text)
 
     def indexing_seconds(self) -> float:
-        return sum(fault.seconds for fault in self._faults if isinstance(fault, SlowIndexing))
+        return sum(fault.seconds for fault in self._of(SlowIndexing))
+
+    def has_no_worker(self) -> bool:
+        return bool(self._of(NoWorker))
+
+    def half_embedded(self) -> int | None:
+        """After how many documents a change of model stops."""
+        return next((fault.documents for fault in self._of(HalfEmbedded)), None)
+
+    def old_model_kept(self) -> OldModelKept | None:
+        return next(iter(self._of(OldModelKept)), None)
 
     def failing_model(self, query: str) -> FailingModel | None:
-        failing = (fault for fault in self._faults if isinstance(fault, FailingModel))
-        return next((fault for fault in failing if fault.marker in query), None)
+        return next((fault for fault in self._of(FailingModel) if fault.marker in query), None)
 
     def slow_model(self, query: str) -> SlowModel:
-        slow = (fault for fault in self._faults if isinstance(fault, SlowModel))
-        return next((fault for fault in slow if fault.marker in query), SlowModel(""))
+        slow = (fault for fault in self._of(SlowModel) if fault.marker in query)
+        return next(slow, SlowModel(""))
+
+    def _of(self, kind: type[Kind]) -> list[Kind]:
+        return [fault for fault in self._faults if isinstance(fault, kind)]
+
+    def _on_the_way(self, kind: type[OnTheWay], method: str, path: str) -> OnTheWay | None:
+        for fault in self._of(kind):
+            if fault.path in path and fault.method in ("", method):
+                self._use_up(fault)
+                return fault
+        return None
+
+    def _use_up(self, fault: CannedAnswer | Latency | Cut | FailingEmbedding) -> None:
+        at = next(at for at, known in enumerate(self._faults) if known is fault)
+        if fault.times > 1:
+            self._faults[at] = replace(fault, times=fault.times - 1)
+        elif fault.times == 1:
+            del self._faults[at]

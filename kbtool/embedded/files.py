@@ -8,60 +8,18 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
-from email.message import EmailMessage
-from email.parser import BytesParser
-from email.policy import HTTP
 from typing import Any
 
 from kbtool.embedded import answers, documents
 from kbtool.embedded.answers import Answer
 from kbtool.embedded.call import Call
+from kbtool.embedded.forms import Form, Upload
 
 MARKDOWN = frozenset({"md", "markdown", "mdx"})
 MAX_BYTES = 15 * 1024 * 1024
 _FORBIDDEN = re.compile(r'[/\\:*?"<>|]')
 _HEADING = re.compile(r"#+\s")
 _TAG = re.compile(r"<.*?>")
-
-
-@dataclass(frozen=True, slots=True)
-class Upload:
-    """A file of a form."""
-
-    name: str
-    content: bytes
-
-    @property
-    def extension(self) -> str:
-        return self.name.rpartition(".")[2].lower() if "." in self.name else ""
-
-
-@dataclass(frozen=True, slots=True)
-class Form:
-    """A multipart body: its text fields and its files, by field name."""
-
-    fields: Mapping[str, str]
-    files: Mapping[str, Upload]
-
-
-def parse_form(content_type: str, body: bytes) -> Form:
-    """The form in a multipart/form-data body; the standard library reads it as it reads mail."""
-    message = BytesParser(EmailMessage, policy=HTTP).parsebytes(
-        f"Content-Type: {content_type}\r\n\r\n".encode() + body
-    )
-    fields: dict[str, str] = {}
-    files: dict[str, Upload] = {}
-    for part in message.iter_parts():
-        name = str(part.get_param("name", header="content-disposition"))
-        content = part.get_payload(decode=True)
-        assert isinstance(content, bytes), "a part of a form has no parts of its own"
-        if (file_name := part.get_filename()) is not None:
-            files[name] = Upload(file_name, content)
-        else:
-            fields[name] = content.decode()
-    return Form(fields, files)
 
 
 def create(call: Call) -> Answer:
@@ -95,7 +53,13 @@ def pages(text: str, extension: str) -> list[str]:
         elif line.strip() or is_code:
             lines += f"{line}\n"
     found.append((heading, lines))
-    return [f"\n\n{heading}\n{_TAG.sub('', lines)}" for heading, lines in found if heading or lines]
+    return [f"\n\n{heading}\n{_without_tags(lines)}" for heading, lines in found if heading or lines]
+
+
+def _without_tags(text: str) -> str:
+    """Behind the last `>` no tag can end: looking there for one would take a time that grows as a square."""
+    tagged, end, rest = text.rpartition(">")
+    return _TAG.sub("", tagged + end) + rest
 
 
 def _form(body: object) -> Form:
@@ -106,7 +70,7 @@ def _data(body: object) -> dict[str, Any]:
     """The JSON object in the form's field `data`."""
     try:
         data = json.loads(_form(body).fields.get("data", "{}"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise answers.invalid(str(error)) from error
     if not isinstance(data, dict):
         raise answers.invalid("data must be an object")

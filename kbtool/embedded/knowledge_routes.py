@@ -23,7 +23,7 @@ _SEGMENT = _DOCUMENT + "/segments/{segment_id:uuid}"
 _CHILD = _SEGMENT + "/child_chunks/{child_chunk_id:uuid}"
 
 ROUTES: tuple[tuple[str, str, Endpoint], ...] = (
-    ("GET", "/workspaces/current/models/model-types/text-embedding", datasets.embedding_models),
+    ("GET", "/workspaces/current/models/model-types/{kind}", datasets.models),
     ("GET", "/datasets", datasets.list_all),
     ("POST", "/datasets", datasets.create),
     ("GET", _DATASET, datasets.read),

@@ -2,22 +2,58 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from kbtool.embedded import answers
 from kbtool.embedded.faults import EmbeddingFailed, Faults
+from kbtool.embedded.search import Vocabulary
 from kbtool.embedded.settings import EmbeddingModel
 
+if TYPE_CHECKING:
+    from kbtool.embedded.vectors import Endpoints
 
-@dataclass(frozen=True, slots=True)
+T = TypeVar("T")
+
+
+REMEMBERED = 1024
+"""Embeddings of questions that are kept; Dify keeps them for ten minutes (contract §6)."""
+
+
+class NotEmbedded(Exception):
+    """A question has to be embedded first, outside of the database's thread. See `Models.with_embeddings`."""
+
+    def __init__(self, model: EmbeddingModel, text: str) -> None:
+        super().__init__(f"{len(text)} characters are not embedded by {model.name} yet")
+        self.model = model
+        self.text = text
+
+
 class Models:
-    """The configured models with the faults that stand before them."""
+    """The configured models, the faults that stand before them, and the latest questions with vectors."""
 
-    known: tuple[EmbeddingModel, ...]
-    faults: Faults
+    def __init__(self, known: tuple[EmbeddingModel, ...], faults: Faults) -> None:
+        self.known = known
+        self.faults = faults
+        self.vocabulary = Vocabulary()
+        self._endpoints: Endpoints | None = None
+        self._questions: OrderedDict[tuple[str, str, str], bytes | EmbeddingFailed] = OrderedDict()
+
+    @property
+    def endpoints(self) -> Endpoints:
+        """The servers of the models, and their vectors in memory. Made when a model with a server is used."""
+        if self._endpoints is None:
+            from kbtool.embedded.vectors import Endpoints  # noqa: PLC0415 - httpx and numpy only where needed
+
+            self._endpoints = Endpoints()
+        return self._endpoints
+
+    def close(self) -> None:
+        if self._endpoints is not None:
+            self._endpoints.close()
 
     def find(self, provider: str | None, name: str | None) -> EmbeddingModel | None:
         return next((model for model in self.known if (model.provider, model.name) == (provider, name)), None)
@@ -31,15 +67,55 @@ class Models:
 
     def embed(self, model: EmbeddingModel | None, name: str, texts: Sequence[str]) -> list[bytes | None]:
         """One vector each, None where the model is the lexical one. Raises EmbeddingFailed."""
+        known = self._require(model, name, texts)
+        if not known.endpoint or not texts:
+            return [None] * len(texts)
+        return list(self.endpoints.embed(known, texts))
+
+    def embed_question(self, model: EmbeddingModel | None, name: str, text: str) -> bytes | None:
+        """Its vector, or None from the lexical model. Raises EmbeddingFailed, and NotEmbedded to be called
+        again within `with_embeddings`.
+        """
+        known = self._require(model, name, [text])
+        if not known.endpoint:
+            return None
+        key = (known.provider, known.name, text)
+        found = self._questions.get(key)
+        if found is None:
+            raise NotEmbedded(known, text)
+        if isinstance(found, EmbeddingFailed):
+            self._questions.pop(key, None)  # said once: the next one asks again
+            raise found
+        return found
+
+    async def with_embeddings(self, work: Callable[[], Awaitable[T]]) -> T:
+        """What `work` gives, which is begun anew for each question that it finds not embedded yet.
+
+        A model's server may take seconds, and nobody else shall wait for it on the database's thread.
+        """
+        while True:
+            try:
+                return await work()
+            except NotEmbedded as missing:
+                await asyncio.to_thread(self._look_up, missing.model, missing.text)
+
+    def _look_up(self, model: EmbeddingModel, text: str) -> None:
+        found: bytes | EmbeddingFailed
+        try:
+            (found,) = self.endpoints.embed(model, [text])
+        except EmbeddingFailed as error:
+            found = error
+        self._questions[(model.provider, model.name, text)] = found
+        while len(self._questions) > REMEMBERED:
+            self._questions.popitem(last=False)
+
+    def _require(self, model: EmbeddingModel | None, name: str, texts: Sequence[str]) -> EmbeddingModel:
+        """The model, if it is there and no fault stands before it."""
         if model is None:
             raise EmbeddingFailed(f"Model {name} is not available.")
         if message := self.faults.embedding_error(texts):
             raise EmbeddingFailed(message)
-        if not model.endpoint or not texts:
-            return [None] * len(texts)
-        from kbtool.embedded import vectors  # noqa: PLC0415 - httpx and numpy only where an endpoint is set
-
-        return list(vectors.embed(model, texts))
+        return model
 
     def of(self, dataset: sqlite3.Row) -> EmbeddingModel | None:
         return self.find(dataset["embedding_provider"], dataset["embedding_model"])

@@ -227,6 +227,12 @@ class ChatRequestPayload(_Payload):
             raise ValueError("conversation_id must be a valid UUID") from None
 
 
+class CompletionRequestPayload(_Payload):
+    inputs: dict[str, Any]
+    query: str = ""
+    response_mode: Literal["blocking", "streaming"] | None = None
+
+
 class MessageListQuery(_Payload):
     conversation_id: UUID
     first_id: UUID | None = None

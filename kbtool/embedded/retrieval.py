@@ -21,6 +21,8 @@ from kbtool.embedded.models import Models
 from kbtool.embedded.payloads import HitTestingPayload, RetrievalMethod
 from kbtool.embedded.search import Match
 
+MOST = 10_000  # hits; Dify has no bound [167], a number that SQLite cannot count needs one
+
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
@@ -64,7 +66,10 @@ def read_settings(settings: dict[str, Any]) -> Wanted:
     if method not in list(RetrievalMethod):
         raise answers.invalid(f"'{method}' is not a valid RetrievalMethod")
     threshold = (settings.get("score_threshold") or 0.0) if settings["score_threshold_enabled"] else None
-    return Wanted(RetrievalMethod(method), top_k, threshold, settings.get("metadata_filtering_conditions"))
+    if not isinstance(threshold, int | float | None):
+        raise answers.invalid("score_threshold must be a number")
+    conditions = settings.get("metadata_filtering_conditions")
+    return Wanted(RetrievalMethod(method), min(top_k, MOST), threshold, conditions)
 
 
 def retrieve(
@@ -97,7 +102,7 @@ def _by_meaning(
         name = f"embedding_vector_index_{dataset['id'].replace('-', '_')}_nod"
         raise answers.invalid(f'relation "{name}" does not exist\n')  # [185, 194, 360, 413]
     try:
-        vector = models.embed(model, str(dataset["embedding_model"]), [query])[0]
+        vector = models.embed_question(model, str(dataset["embedding_model"]), query)
     except EmbeddingFailed as error:
         raise answers.invalid(str(error)) from error
     provider, name, dimensions = json.loads(dataset["indexed_by"])
@@ -110,10 +115,8 @@ def _by_meaning(
             db, dataset["number"], [], limit, documents
         )  # garbage, with a straight face [235]
     if vector is not None:
-        from kbtool.embedded import vectors  # noqa: PLC0415 - numpy only where an endpoint is set
-
-        return vectors.find(db, dataset["number"], vector, limit, documents)
-    return search.find(db, dataset["number"], query, limit, documents)
+        return models.endpoints.find(db, dataset["number"], vector, limit, documents)
+    return search.find(db, dataset["number"], query, limit, documents, vocabulary=models.vocabulary)
 
 
 def _found(db: sqlite3.Connection, matches: Sequence[Match]) -> list[Found]:

@@ -31,6 +31,7 @@ _RUNS = re.compile(f"([{_UNSPACED}]+)|[^\\W{_UNSPACED}]+")
 # Candidates are selected by the rarest terms, as many as give about this many places to look at; all terms
 # count in the score. It bounds the time of a query: at 10,000 units a question takes 7 ms, a chunk's text 13.
 MOST_PLACES = 2048
+MOST_REMEMBERED = 20_000  # terms with their counts
 
 
 def tokenize(text: str) -> list[str]:
@@ -109,7 +110,21 @@ def create_index(db: sqlite3.Connection, dataset: int) -> None:
     )
 
 
+def version(db: sqlite3.Connection, dataset: int) -> int:
+    """Grows with every change of the index, whichever process makes it."""
+    row = db.execute("SELECT version FROM index_versions WHERE dataset = ?", (dataset,)).fetchone()
+    return int(row[0]) if row else 0
+
+
+def _is_changed(db: sqlite3.Connection, dataset: int) -> None:
+    db.execute(
+        "INSERT INTO index_versions VALUES (?, 1) ON CONFLICT (dataset) DO UPDATE SET version = version + 1",
+        (dataset,),
+    )
+
+
 def drop_index(db: sqlite3.Connection, dataset: int) -> None:
+    _is_changed(db, dataset)
     db.execute(f"DROP TABLE IF EXISTS vocabulary_{dataset}")
     db.execute(f"DROP TABLE IF EXISTS words_{dataset}")
     db.execute("DELETE FROM units WHERE dataset = ?", (dataset,))
@@ -117,6 +132,7 @@ def drop_index(db: sqlite3.Connection, dataset: int) -> None:
 
 def add(db: sqlite3.Connection, dataset: int, units: Sequence[Unit], vectors: Sequence[bytes | None]) -> None:
     """Make `units` findable. `vectors` has one entry each, None for the lexical model."""
+    _is_changed(db, dataset)
     for unit, vector in zip(units, vectors, strict=True):
         terms = tokenize(unit.text)
         row = (dataset, unit.document_id, unit.segment_id, unit.child_id, len(terms), vector)
@@ -135,12 +151,19 @@ def remove(db: sqlite3.Connection, dataset: int, *, of: str, is_id: str) -> None
     """Forget the units whose column `of` (document_id, segment_id or child_id) is `is_id`."""
     chosen = f"SELECT id FROM units WHERE dataset = ? AND {of} = ?"  # noqa: S608
     if db.execute(f"{chosen} LIMIT 1", (dataset, is_id)).fetchone():
+        _is_changed(db, dataset)
         db.execute(f"DELETE FROM words_{dataset} WHERE rowid IN ({chosen})", (dataset, is_id))  # noqa: S608
         db.execute(f"DELETE FROM units WHERE dataset = ? AND {of} = ?", (dataset, is_id))  # noqa: S608
 
 
 def find(
-    db: sqlite3.Connection, dataset: int, query: str, limit: int, documents: Sequence[str] | None = None
+    db: sqlite3.Connection,
+    dataset: int,
+    query: str,
+    limit: int,
+    documents: Sequence[str] | None = None,
+    *,
+    vocabulary: Vocabulary,
 ) -> list[Match]:
     """The best `limit` units, best first, only of `documents` if given.
 
@@ -148,7 +171,7 @@ def find(
     so did Dify [151, 279].
     """
     terms = tokenize(query)
-    statistics = _statistics(db, dataset, set(terms))
+    statistics = vocabulary.statistics(db, dataset, set(terms))
     score = scorer(terms, statistics)
     candidates = _candidates(db, dataset, terms, statistics, max(64, 8 * limit), documents)
     scored = [(score(row["terms"].split()), row) for row in candidates]
@@ -157,15 +180,43 @@ def find(
     return matches + others(db, dataset, [row["id"] for _, row in ranked], limit - len(matches), documents)
 
 
-def _statistics(db: sqlite3.Connection, dataset: int, terms: set[str]) -> Statistics:
+class Vocabulary:
+    """In how many units each term stands. To count a frequent term takes longer than to find with it, so
+    counts are remembered until the index changes.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[int, tuple[int, Statistics]] = {}
+
+    def statistics(self, db: sqlite3.Connection, dataset: int, terms: set[str]) -> Statistics:
+        """Of the index of `dataset`, with at least these terms."""
+        now = version(db, dataset)
+        then, statistics = self._known.get(dataset, (-1, None))
+        if statistics is None or then != now or len(statistics.holding) > MOST_REMEMBERED:
+            statistics = Statistics(*_size(db, dataset), {})
+        missing = terms - statistics.holding.keys()
+        if missing:
+            counts = dict.fromkeys(missing, 0) | _holding(db, dataset, missing)
+            holding = {**statistics.holding, **counts}
+            statistics = Statistics(statistics.units, statistics.mean_length, holding)
+        self._known[dataset] = (now, statistics)
+        return statistics
+
+
+def _size(db: sqlite3.Connection, dataset: int) -> tuple[int, float]:
+    """How many units, and their mean length."""
     units, length = db.execute(
         "SELECT count(*), sum(length) FROM units WHERE dataset = ?", (dataset,)
     ).fetchone()
+    return units, (length or 0) / max(units, 1)
+
+
+def _holding(db: sqlite3.Connection, dataset: int, terms: set[str]) -> dict[str, int]:
     found = db.execute(
         f"SELECT term, doc FROM vocabulary_{dataset} WHERE term IN (SELECT value FROM json_each(?))",  # noqa: S608
         (json.dumps(sorted(terms)),),
     )
-    return Statistics(units, (length or 0) / max(units, 1), dict(found.fetchall()))
+    return dict(found.fetchall())
 
 
 def _candidates(
@@ -177,7 +228,8 @@ def _candidates(
     documents: Sequence[str] | None,
 ) -> list[sqlite3.Row]:
     """Units by FTS5's own BM25, among those that hold one of the query's rarest terms."""
-    known = sorted(set(terms) & statistics.holding.keys(), key=lambda term: (statistics.holding[term], term))
+    held = {term: statistics.holding[term] for term in terms if statistics.holding.get(term)}
+    known = sorted(held, key=lambda term: (held[term], term))
     chosen: list[str] = []
     places = 0
     for term in known:

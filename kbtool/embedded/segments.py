@@ -30,7 +30,9 @@ def create(call: Call) -> Answer:
         raise answers.Refused(400, "", "Segments is required", body={"error": "Segments is required"})
     for item in payload.segments:
         _require_content(item, document)
-    made = [_create_one(call, dataset, document, item) for item in payload.segments]
+    ids = [_store_one(call, document, item) for item in payload.segments]
+    refused = _embed(call, dataset, ids)
+    made = [_shown(call, document, row_id, refused.get(row_id)) for row_id in ids]
     return Answer({"data": made, "doc_form": document["doc_form"]})
 
 
@@ -87,15 +89,18 @@ def delete(call: Call) -> Answer:
 
 
 def _require_content(item: dict[str, Any], document: sqlite3.Row) -> None:
-    if not str(item.get("content") or "").strip():
+    content, answer, words = item.get("content"), item.get("answer"), item.get("keywords")
+    if not isinstance(content, str | None) or not isinstance(answer, str | None):
+        raise answers.invalid("Content and answer must be text")
+    if not (content or "").strip():
         raise answers.invalid("Content is empty")
-    if document["doc_form"] == "qa_model" and not str(item.get("answer") or "").strip():
+    if document["doc_form"] == "qa_model" and not (answer or "").strip():
         raise answers.invalid("Answer is required")
+    if words is not None and not (isinstance(words, list) and all(isinstance(word, str) for word in words)):
+        raise answers.invalid("Keywords must be a list of texts")
 
 
-def _create_one(
-    call: Call, dataset: sqlite3.Row, document: sqlite3.Row, item: dict[str, Any]
-) -> dict[str, Any]:
+def _store_one(call: Call, document: sqlite3.Row, item: dict[str, Any]) -> str:
     content = item["content"]
     answer = item.get("answer") if document["doc_form"] == "qa_model" else None
     last = number(call.db, "SELECT max(position) FROM segments WHERE document_id = ?", (document["id"],))
@@ -112,18 +117,34 @@ def _create_one(
     call.db.execute(
         "UPDATE segments SET status = 'completed', completed_at = ? WHERE id = ?", (call.now, row_id)
     )
+    return row_id
+
+
+def _embed(call: Call, dataset: sqlite3.Row, ids: list[str]) -> dict[str, str]:
+    """Embed segments, all at once, or one by one where one of them fails: its id, and what the model says."""
     try:
-        index.add_segments(call.db, call.models, dataset, [row_id])
+        index.add_segments(call.db, call.models, dataset, ids)
     except EmbeddingFailed as error:
-        failed = {"status": "error", "error": str(error), "enabled": 0, "disabled_at": call.now}
-        update(call.db, "segments", row_id, failed)
-        shown = _json(call.db, _by_id(call.db, row_id)) | {"disabled_by": None}
-        call.db.execute("DELETE FROM children WHERE segment_id = ?", (row_id,))
-        call.db.execute("DELETE FROM segments WHERE id = ?", (row_id,))
-        return shown
-    row = _by_id(call.db, row_id)
-    _count_words(call, document["id"], row["word_count"])
-    return _json(call.db, row)
+        if len(ids) == 1:
+            return {ids[0]: str(error)}
+        refused: dict[str, str] = {}
+        for row_id in ids:
+            refused |= _embed(call, dataset, [row_id])
+        return refused
+    return {}
+
+
+def _shown(call: Call, document: sqlite3.Row, row_id: str, error: str | None) -> dict[str, Any]:
+    if error is None:
+        row = _by_id(call.db, row_id)
+        _count_words(call, document["id"], row["word_count"])
+        return _json(call.db, row)
+    failed = {"status": "error", "error": error, "enabled": 0, "disabled_at": call.now}
+    update(call.db, "segments", row_id, failed)
+    shown = _json(call.db, _by_id(call.db, row_id)) | {"disabled_by": None}
+    call.db.execute("DELETE FROM children WHERE segment_id = ?", (row_id,))
+    call.db.execute("DELETE FROM segments WHERE id = ?", (row_id,))
+    return shown
 
 
 def add(
@@ -158,8 +179,9 @@ def add(
             "indexing_at": now,
         },
     )
+    stored = _by_id(db, row_id)
     for at, child in enumerate(children, 1):
-        add_child(db, _by_id(db, row_id), at, child, "automatic", now)
+        add_child(db, stored, at, child, "automatic", now)
     return row_id
 
 

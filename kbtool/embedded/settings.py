@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
+
+from kbtool.embedded.fault_kinds import Fault
 
 Mode = Literal["chat", "advanced-chat", "agent-chat", "completion"]
 
@@ -67,66 +69,12 @@ class AppSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class FailingEmbedding:
-    """Text that contains `marker` cannot be embedded; `message` is the provider's own error text."""
-
-    marker: str
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
-class SlowEmbedding:
-    """Embedding text that contains `marker` takes `seconds`."""
-
-    marker: str
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class FailingModel:
-    """The language model fails on a question that contains `marker`, after `pieces` pieces of the answer."""
-
-    marker: str
-    message: str
-    pieces: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class SlowModel:
-    """A question with `marker`: `before` seconds to the first piece, `between` from piece to piece."""
-
-    marker: str
-    before: float = 0.0
-    between: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class CannedAnswer:
-    """The next `times` requests whose path contains `path` are answered with `status` and `body`."""
-
-    path: str
-    status: int
-    body: Any = None
-    times: int = 1
-    method: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class SlowIndexing:
-    """Every document takes `seconds` to index. Stop the worker altogether with `Engine.hold_indexing`."""
-
-    seconds: float
-
-
-Fault = FailingEmbedding | SlowEmbedding | FailingModel | SlowModel | CannedAnswer | SlowIndexing
-
-
-@dataclass(frozen=True, slots=True)
 class EngineSettings:
     """A whole engine. `path` is one SQLite file, or ":memory:".
 
     `ping_seconds` is the pause between keep-alives of a stream, `hang_seconds` how long a chatflow in
     blocking mode stays silent before the connection closes [900: 301.9 s]: tests make both short.
+    `max_body` is the most bytes of a request, as the proxy in Dify's own compose file has it.
     """
 
     path: Path | Literal[":memory:"] = ":memory:"
@@ -136,3 +84,4 @@ class EngineSettings:
     faults: tuple[Fault, ...] = ()
     ping_seconds: float = 10.0
     hang_seconds: float = 300.0
+    max_body: int = 100 * 1024 * 1024

@@ -32,7 +32,7 @@ def event(kind: str, turn: Turn, **fields: Any) -> bytes:
     """One event with what all of them carry. The order of keys is Dify's."""
     common = {
         "event": kind,
-        "conversation_id": turn.conversation_id,
+        **turn.conversation(),
         "message_id": turn.message_id,
         "created_at": int(turn.created_at),
     }

@@ -24,6 +24,7 @@ from kbtool.embedded.database import Database, new_id, number, one, update
 from kbtool.embedded.faults import EmbeddingFailed
 from kbtool.embedded.models import Models
 from kbtool.embedded.search import Unit
+from kbtool.embedded.settings import EmbeddingModel
 
 SECONDS_TO_LIVE = 60.0  # a job that was taken longer ago than this belongs to nobody
 SECONDS_BETWEEN_LOOKS = 0.1
@@ -36,7 +37,7 @@ class Indexer:
         self._database = database
         self._models = models
         self._task: asyncio.Task[None] | None = None
-        self._gate: asyncio.Event | None = None
+        self._gate = asyncio.Event() if models.faults.has_no_worker() else None
         self._name = new_id()
 
     def wake(self) -> None:
@@ -107,8 +108,14 @@ class Indexer:
             case "unindex":
                 await self._database.run(lambda db: _drop(db, target))
             case "reindex":
-                for document_id in await self._database.run(lambda db: _begin_reindex(db, target)):
-                    await self._embed(document_id, None)
+                await self._reindex(target)
+
+    async def _reindex(self, dataset_id: str) -> None:
+        faults = self._models.faults
+        is_stale = faults.old_model_kept() is not None
+        ids = await self._database.run(lambda db: _begin_reindex(db, dataset_id, keeps_model=is_stale))
+        for document_id in ids[: faults.half_embedded()]:
+            await self._embed(document_id, None)
 
     async def _index(self, document_id: str) -> None:
         started = time.monotonic()
@@ -129,10 +136,8 @@ class Indexer:
         vectors: Sequence[bytes | None] = [None] * len(units)
         if dataset["indexing_technique"] == "high_quality":
             try:
-                model = self._models.of(dataset)
-                vectors = await asyncio.to_thread(
-                    self._models.embed, model, str(dataset["embedding_model"]), texts
-                )
+                model, name = self._model_of(dataset)
+                vectors = await asyncio.to_thread(self._models.embed, model, name, texts)
             except EmbeddingFailed as error:
                 message = str(error)
                 await self._database.run(lambda db: _fail(db, document_id, message))
@@ -141,6 +146,13 @@ class Indexer:
         await self._database.run(
             lambda db: _finish(db, self._models, dataset, document_id, units, vectors, latency)
         )
+
+    def _model_of(self, dataset: sqlite3.Row) -> tuple[EmbeddingModel | None, str]:
+        """The model that embeds: the dataset's, or under `OldModelKept` the one that wrote its index."""
+        if self._models.faults.old_model_kept() is not None and dataset["indexed_by"] is not None:
+            provider, name, _ = json.loads(dataset["indexed_by"])
+            return self._models.find(provider, name), name
+        return self._models.of(dataset), str(dataset["embedding_model"])
 
 
 def _remove_job(db: sqlite3.Connection, *, job: int) -> None:
@@ -248,9 +260,12 @@ def _toggle(db: sqlite3.Connection, models: Models, document_id: str) -> None:
     update(db, "documents", document_id, {"is_toggling": 0})
 
 
-def _begin_reindex(db: sqlite3.Connection, dataset_id: str) -> list[str]:
+def _begin_reindex(db: sqlite3.Connection, dataset_id: str, *, keeps_model: bool) -> list[str]:
     """The whole index goes first; documents that are off, archived or in error are not embedded again."""
+    written_by = index.by_id(db, dataset_id)
     _drop(db, dataset_id)
+    if keeps_model and written_by is not None:
+        update(db, "datasets", dataset_id, {"indexed_by": written_by["indexed_by"]})
     # "indexing" too: a re-index that was interrupted begins again
     rows = db.execute(
         "SELECT id FROM documents WHERE dataset_id = ? AND indexing_status IN ('completed', 'indexing')"

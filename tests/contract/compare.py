@@ -22,7 +22,8 @@ updated_by disabled_by processing_started_at parsing_completed_at cleaning_compl
 indexing_latency stopped_at index_node_id index_node_hash upload_file_id tenant_id task_id message_id latency
 time_to_first_token prompt_tokens completion_tokens total_tokens prompt_price completion_price total_price
 prompt_unit_price completion_unit_price prompt_price_unit completion_price_unit elapsed_time finished_at
-upload_date last_update_date segment_hit_count segment_index_node_hash answer text thought label app_count
+upload_date last_update_date source_url segment_hit_count segment_index_node_hash answer text thought label
+app_count
 """
 VOLATILE = frozenset(_BY_TYPE.split())
 # Null on one side and a value on the other is no difference: these depend on the moment
@@ -39,9 +40,13 @@ _SUGGESTION = " You have requested this URI"
 
 @dataclass
 class Ids:
-    """Recorded ids and batches, and what the engine calls them."""
+    """Recorded ids and batches, and what the server calls them. `names` are other words of its own, for
+    models and datasets; values of the keys in `loose` are compared by type.
+    """
 
     known: dict[str, str] = field(default_factory=dict)
+    names: Mapping[str, str] = field(default_factory=dict)
+    loose: frozenset[str] = VOLATILE
     is_switching: bool = False  # documents may be done or not
 
     def learn(self, recorded: Any, actual: Any) -> None:
@@ -55,6 +60,8 @@ class Ids:
     def translate(self, value: Any) -> Any:
         """`value` with every recorded id replaced, also inside text."""
         text = json.dumps(value, ensure_ascii=False)
+        for recorded, ours in self.names.items():
+            text = text.replace(json.dumps(recorded), json.dumps(ours))
         text = ID.sub(lambda match: self.known.get(match.group(), match.group()), text)
         return json.loads(BATCH.sub(lambda match: self.known.get(match.group(), match.group()), text))
 
@@ -98,7 +105,7 @@ def _kind(value: Any) -> str:
 
 
 def _is_same(name: str, recorded: Any, actual: Any, ids: Ids) -> bool:
-    if name in VOLATILE or ids.translate(recorded) == actual:
+    if name in ids.loose or ids.translate(recorded) == actual:
         return True
     if name in ("indexing_status", "display_status"):
         allowed = UNDER_WAY | ({"completed", "available"} if ids.is_switching else set())

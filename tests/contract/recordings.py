@@ -75,7 +75,7 @@ def settings() -> EngineSettings:
             **chat,
         ),
         _app("app_agent", "support-agent", mode="agent-chat", datasets=("nothing",), **chat),
-        _app("app_completion", "support-completion", mode="completion"),
+        _app("app_completion", "support-completion", mode="completion", refusals=(("en", UNKNOWN),)),
         _app(
             "app_flow",
             "support-chatflow",

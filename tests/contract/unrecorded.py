@@ -28,6 +28,8 @@ GUIDE = (
 FILES = {  # all others hold the guide
     "big.txt": "x" * (15 * 1024 * 1024 + 1),
     "guide-v2.md": "# New\n\nfresh content\n",
+    "a.txt": "hello",
+    "a.png": "x" * (10 * 1024 * 1024 + 1),
 }
 PAGES = {
     "refunds.md": ("Refund policy", "Refund exceptions"),
@@ -118,6 +120,18 @@ async def _stoppable_stream(replay: Replay) -> None:
     await replay.start_stream(replay.recorded[316])
 
 
+async def _console_closes(replay: Replay) -> None:
+    await replay.switch_dataset_api(_closed(replay), is_on=False)
+
+
+async def _console_opens(replay: Replay) -> None:
+    await replay.switch_dataset_api(_closed(replay), is_on=True)
+
+
+def _closed(replay: Replay) -> str:
+    return str(replay.ids.translate(replay.recorded[344].path.split("/")[3]))
+
+
 async def _earlier_chatflow(replay: Replay) -> None:
     """The conversation of 356 was begun by a request that was not recorded."""
     recorded = (replay.recorded[356].query or {})["conversation_id"]
@@ -144,6 +158,8 @@ BEFORE: dict[int, Callable[[Replay], Awaitable[None]]] = {
     227: _one_name_six_times,
     248: _support_pages,
     314: _stoppable_stream,
+    344: _console_closes,
+    345: _console_opens,
     356: _earlier_chatflow,
     383: _disabled_document,
     400: _another_dataset,
