@@ -17,6 +17,8 @@ REPORT = "clean-report.json"
 
 _HTML = frozenset({".html", ".htm"})
 
+_ATTACHMENT = "attachment: only Markdown, HTML, CSV, JSON, .docx and .xlsx are read"
+
 
 @dataclass(frozen=True, slots=True)
 class Catalog:
@@ -49,7 +51,7 @@ def catalog(sources: Sequence[Path], spool: Spool, *, exclude: Sequence[str] = (
     databases = frozenset((file.tree, file.path) for file in taken if file.suffix == ".csv")
     for file in taken:
         if file.stored is None:
-            skipped.append(Skipped(file.source, "attachment: only Markdown, HTML, CSV, JSON, .docx and .xlsx are read"))
+            skipped.append(Skipped(file.source, _ATTACHMENT))
         elif file.path.rpartition("/")[2] == REPORT:
             skipped.append(Skipped(file.source, "report of kbtool clean"))
         elif file.suffix == ".csv" and notion_database.is_view(file, databases):
