@@ -7,7 +7,6 @@ suffix may try, or Skipped with the reason why nobody should.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -43,23 +42,21 @@ class Reader:
 
 def _text(parse: Callable[[File, str], Parsed]) -> Parse:
     """A reader of text as one of bytes."""
+    return lambda file, data: parse(file, _decoded(data))
 
-    def parse_bytes(file: File, data: bytes) -> Parsed:
-        text = _decoded(data)
-        return Skipped(file.source, _NO_TEXT, is_error=True) if _is_binary(text) else parse(file, text)
 
-    return parse_bytes
+class _NoText(Exception):
+    """The bytes are a text by chance only."""
 
 
 @lru_cache(maxsize=1)  # the readers of one suffix look at one file in turn
 def _decoded(data: bytes) -> str:
-    return decode(data)
-
-
-def _is_binary(text: str) -> bool:
-    """Whether a text is one by chance: bytes of pictures are often valid GB18030."""
-    start = text[:4096]
-    return len(_CONTROL.findall(start)) * 50 > len(start)
+    """The text. Bytes of pictures are often valid GB18030, but no text is full of control characters."""
+    text = decode(data)
+    start = text[:4096].encode("utf-8", "replace")
+    if (len(start) - len(start.translate(None, _CONTROLS))) * 50 > len(start):
+        raise _NoText
+    return text
 
 
 def _blocks(file: File, text: str) -> Parsed:
@@ -74,7 +71,7 @@ def _whole(text: str) -> str:
     return text.encode("utf-8", "replace").decode()
 
 
-_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
+_CONTROLS = bytes(set(range(32)) - set(b"\t\n\v\f\r\x1b"))
 _NO_TEXT = "not text in UTF-8, UTF-16 or GB18030"
 _MARKDOWN = frozenset({".md", ".markdown"})
 _HTML = frozenset({".html", ".htm"})
@@ -102,7 +99,7 @@ def parse(file: File, data: bytes, forced: Kind | None = None) -> Draft | Skippe
     """
     try:
         return _parse(file, data, forced)
-    except UnicodeDecodeError:
+    except (UnicodeDecodeError, _NoText):
         return Skipped(file.source, _NO_TEXT, is_error=True)
     except ValueError as error:  # JSON that is none, or that holds a number of thousands of digits
         return Skipped(file.source, f"not JSON: {str(error)[:120]}", is_error=True)
