@@ -94,9 +94,7 @@ def _pack(units: Iterator[_Unit], bound: int) -> Iterator[Piece]:
     for unit in units:
         lengths = filling.lengths_with(unit)
         if filling.units and lengths[0] > bound:
-            keep = len(filling.units)
-            while keep > 1 and filling.units[keep - 1].is_heading:
-                keep -= 1
+            keep = _before_headings(filling.units, unit)
             carried = _Filling(filling.units[keep:])
             if carried.lengths_with(unit)[0] > bound:
                 keep, carried = len(filling.units), _Filling()
@@ -105,6 +103,15 @@ def _pack(units: Iterator[_Unit], bound: int) -> Iterator[Piece]:
         filling.add(unit, lengths)
     if filling.units:
         yield filling.piece()
+
+
+def _before_headings(units: Sequence[_Unit], following: _Unit) -> int:
+    """How many of the units make a piece that does not end with headings of what follows."""
+    keep = len(units)
+    while keep > 1 and units[keep - 1].is_heading:
+        keep -= 1
+    # Headings alone are no better off with the next heading, and would be carried on one by one.
+    return len(units) if following.is_heading and units[keep - 1].is_heading else keep
 
 
 def _units(

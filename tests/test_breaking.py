@@ -137,3 +137,19 @@ def test_link_definitions_around_a_table_are_no_part_of_it() -> None:
     assert found[0].startswith(definition)
     assert found[-1].endswith(definition)
     assert all("| K | V |\n| --- | --- |\n| a value" in piece for piece in found if "a value" in piece)
+
+
+def test_headings_without_text_are_packed_like_lines() -> None:
+    found = cut("\n\n".join(f"#### Heading {i:03}" for i in range(100)), 200)
+    assert len(found) == 10
+    assert all(len(piece) > 150 for piece in found[:-1])
+
+
+def test_a_heading_goes_with_the_text_below_it() -> None:
+    found = cut("## Above\n\n" + "text " * 20 + "\n\n## Below\n\n" + "more " * 20, 130)
+    assert [piece.split()[1] for piece in found] == ["Above", "Below"]
+
+
+def test_each_part_of_a_long_line_of_code_says_from_which_line_it_comes() -> None:
+    lines = ["```", "word " * 100, "end", "```"]
+    assert all(1 in range(piece.first, piece.last) for piece in pieces(lines, 120)[:-1])

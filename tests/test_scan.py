@@ -1,7 +1,8 @@
-"""The scanner beside markdown-it-py: the same blocks for any text, at every depth."""
+"""The scanner beside markdown-it-py: the same blocks for any text, at every depth, and the code in them."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import product
 from pathlib import Path
@@ -11,6 +12,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
+from kbtool.clean.code import mask, outside_code, unmask
 from kbtool.scan import Block, parser, scan
 
 PAGES = sorted((Path(__file__).parent / "cases" / "chunk").glob("*/input.md"))
@@ -183,3 +185,60 @@ def test_what_is_nested_too_deep_to_be_meant_is_not_looked_into() -> None:
         (block,) = inside
         depth += 1
     assert 20 <= depth <= 100
+
+
+def indented_code(text: str) -> set[str]:
+    """Each block of indented code, at any depth, as it stands in the page."""
+    lines = text.split("\n")
+    tokens = MARKDOWN_IT.parse(text)
+    spans = [token.map for token in tokens if token.type == "code_block" and token.map]
+    return {"\n".join(lines[first:last]) for first, last in spans}
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.one_of(NASTY, PIECES))
+@example("- a\n\n      code\n\n  text\n\n\tcode")
+def test_indented_code_is_masked_where_markdown_it_sees_it(text: str) -> None:
+    # Fences and equations are looked for in other places too, and tags may hold code.
+    text = re.sub(r"[`~$<]", "", text)
+    masked = mask(text)
+    assert set(masked.pieces.values()) == indented_code(text)
+    assert unmask(masked.text, masked) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("a `b  c` d", {"`b  c`"}),
+        ("- a\n  - b `c\n    d` e", {"`c", "d`"}),
+        ("| `a` | b |\n| - | - |\n| c | ``d`` |", {"`a`", "``d``"}),
+        ("`a`\n===\n\n`b", {"`a`"}),
+        ("> <pre>\n> a  b\n> </pre>", {"> <pre>\n> a  b\n> </pre>"}),
+        ("<aside>\n```\na\n```\n</aside>", {"```\na\n```"}),
+        ("$$\nx^2\n$$", {"$$\nx^2\n$$"}),
+        ("a \U000f0000 b", {"\U000f0000"}),
+        ("$5 and $$ and ~~gone~~ and no code", set()),
+    ],
+)
+def test_what_is_code_is_masked_and_nothing_else(text: str, code: set[str]) -> None:
+    masked = mask(text)
+    assert set(masked.pieces.values()) == code
+    assert unmask(masked.text, masked) == text
+
+
+def test_the_same_code_is_masked_however_often_it_stands_there() -> None:
+    text = "press `OK`  now\n\n" * 70_000
+    masked = mask(text)
+    assert len(masked.pieces) == 1
+    assert unmask(masked.text.replace("  ", " "), masked) == text.replace("  ", " ")
+
+
+def test_a_page_with_more_pieces_of_code_than_there_are_marks_is_left_alone() -> None:
+    text = "\n\n".join(f"`{number}`" for number in range(70_000))
+    assert outside_code(text, lambda masked: masked.replace("\n", "")) == text
+
+
+def test_code_follows_when_a_rule_moves_it_into_a_quote() -> None:
+    text = "- a\n\n  ```\n  x\n\n    y\n  ```"
+    moved = outside_code(text, lambda masked: re.sub("(?m)^(?=.)", "> ", masked))
+    assert moved == "> - a\n\n>   ```\n>   x\n>\n>     y\n>   ```"

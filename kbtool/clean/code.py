@@ -70,7 +70,7 @@ def mask(text: str, *, indented: bool = True) -> Masked:
             prefix = _PREFIX.match(lines[start])
             masked.append((prefix.group() if prefix else "") + block.of("\n".join(lines[start:stop])))
         number = stop
-    if max(len(inline.pieces), len(block.pieces)) > _PLANE:
+    if inline.are_too_few or block.are_too_few:
         return Masked(chr(_BLOCK_BASE), {chr(_BLOCK_BASE): text})
     return Masked("\n".join(masked), {**inline.pieces, **block.pieces})
 
@@ -89,16 +89,19 @@ class _Marks:
     """Gives each different piece of code a character. The same code twice is the same piece."""
 
     def __init__(self, base: int) -> None:
-        self.pieces: dict[str, str] = {}
         self._base = base
         self._known: dict[str, str] = {}
 
     def of(self, code: str) -> str:
-        mark = self._known.get(code)
-        if mark is None:
-            mark = self._known[code] = chr(self._base + len(self.pieces) % _PLANE)
-            self.pieces[mark] = code
-        return mark
+        return self._known.setdefault(code, chr(self._base + len(self._known) % _PLANE))
+
+    @property
+    def are_too_few(self) -> bool:
+        return len(self._known) > _PLANE
+
+    @property
+    def pieces(self) -> dict[str, str]:
+        return {mark: code for code, mark in self._known.items()}
 
 
 def _code(
