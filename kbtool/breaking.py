@@ -50,10 +50,10 @@ def pieces(lines: Sequence[str], bound: int) -> list[Piece]:
     """
     if bound < 1:
         raise ValueError(f"a piece of at most {bound} characters holds no text")
-    if len("\n".join(lines).strip("\n")) <= bound:
-        units = iter([_Unit("\n".join(lines), 0, len(lines))])
-    else:
-        units = _units(lines, scan(lines), 0, len(lines), bound)
+    whole = "\n".join(lines).strip("\n").rstrip()
+    if len(whole) <= bound:
+        return [Piece(whole, 0, len(lines))] if whole else []
+    units = _units(lines, scan(lines), 0, len(lines), bound)
     return [piece for piece in _pack(units, bound) if piece.text]
 
 

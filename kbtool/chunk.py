@@ -3,7 +3,7 @@
 Sections are the shallowest heading level present below the page title, subsections the next one: H2 and
 H3 in a tidy page, H1 and H2 in many Notion exports, where a page title and a "Heading 1" are both `#`
 (design decision 5). Deeper headings stay in the text. Nothing that is not a top-level heading ever cuts:
-headings inside code, quotes and lists are text, because the page is read by a CommonMark parser.
+headings inside code, quotes and lists are text, because `scan` reads blocks as a CommonMark parser does.
 
     page → outline (stretches under a heading) → parts (a subsection each) → children → sections
 

@@ -13,7 +13,6 @@ import regex
 # Runs, not single characters: a page is asked several times, and what is counted is the length.
 _HAN = regex.compile(r"\p{Han}+")
 _KANA = regex.compile(r"[\p{Hiragana}\p{Katakana}]+")
-_HANGUL = regex.compile(r"\p{Hangul}+")
 _CJK = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}]+")
 _LETTERS = regex.compile(r"\p{L}+")
 _ASCII = bytes(range(128))
@@ -27,23 +26,31 @@ _STRAIGHT = str.maketrans("‘’‛ʼ´“”„‟", "'" * 5 + '"' * 4)
 
 def is_mostly_cjk(text: str) -> bool:
     """Whether more than half of the letters are Han, kana or hangul (an embedder's token each)."""
-    if text.isascii():
-        return False
-    data = text.encode(errors="ignore")  # bytes are sorted out at the speed of memory
-    ascii_letters = len(data.translate(None, delete=_NO_ASCII_LETTER))
-    rest = data.translate(None, delete=_ASCII).decode()
-    return 0 < ascii_letters + _length(_LETTERS, rest) < _length(_CJK, rest) * 2
+    cjk, letters, _ = _counted(text)
+    return cjk * 2 > letters > 0
 
 
 def language(text: str) -> str:
     """The code "zh", "ja" or "ko" by script, else "": Latin script does not say which language."""
-    if not is_mostly_cjk(text):
+    cjk, letters, rest = _counted(text)
+    if not cjk * 2 > letters > 0:
         return ""
-    kana, hangul, han = _length(_KANA, text), _length(_HANGUL, text), _length(_HAN, text)
+    kana, han = _length(_KANA, rest), _length(_HAN, rest)
+    hangul = cjk - kana - han
     if hangul > han + kana:
         return "ko"
     # Japanese prose is about half kana; a Chinese page may quote a Japanese name.
     return "ja" if kana * 5 > han else "zh"
+
+
+def _counted(text: str) -> tuple[int, int, str]:
+    """CJK characters, letters of any script, and the text without ASCII: bytes are sorted out much faster."""
+    if text.isascii():
+        return 0, 0, ""
+    data = text.encode(errors="ignore")
+    ascii_letters = len(data.translate(None, delete=_NO_ASCII_LETTER))
+    rest = data.translate(None, delete=_ASCII).decode()
+    return _length(_CJK, rest), ascii_letters + _length(_LETTERS, rest), rest
 
 
 def _length(pattern: regex.Pattern[str], text: str) -> int:

@@ -35,7 +35,7 @@ KINDS = {
 LINES = [
     *["", " ", "\t", "text", "  text", "   text", "    text", "     text", "      text", "\ttext", "\u00a0"],
     *["# a", "## a ##", "#", "#a", "####### a", "   ### a", "    # a", "# a#", "# a \\#", "\x0c"],
-    *["===", "---", "  ==  ", "=-", "-", "--", "    ---", "***", "- - -", "_ _ _", "* * x", "__"],
+    *["===", "---", "  ==  ", "=-", "-", "--", "    ---", "***", "* * *", "- - -", "_ _ _", "* * x", "__"],
     *["```", "``` a`", "```js", "````", "~~~", "~~~~ `", "    ```", " ~~~", "``", "``` "],
     *["> a", ">", ">a", "> - a", "> ```", "   > # a", "    > a", "> > a", ">\ta", "> \ta"],
     *["- a", "* a", "+ a", "-", "- ", "-a", "1. a", "2. a", "1) a", "01. a", "1.", "1234567890. a"],
@@ -80,6 +80,30 @@ LINES = [
         "<![CDATA[",
         "]]>",
         "[a]: <",
+    ],
+]
+ABOVE = [
+    *[
+        "| a |\n|---|\n",
+        "| a |\n|---|\n| b |\n",
+        "- a\n\n",
+        "- a\n\n  b\n",
+        "- a\nlazy\n\n",
+        "10. a\n",
+        "10. a\n\n",
+    ],
+    *[
+        "> a\n",
+        ">\n",
+        "> - a\n",
+        "```\na\n",
+        "    a\n\n",
+        "[a]:\n",
+        "<!--\n",
+        "<div>\n",
+        "a\nb\n",
+        "- a\n  - b\n",
+        "-\n",
     ],
 ]
 BEFORE = ["", "", "", "- ", "  ", "    ", "> ", "1. ", "   ", "\t", "10. ", ">"]
@@ -140,14 +164,25 @@ def assert_equal(text: str) -> None:
 @example("- a\n\n ```\n\nfoo\n```\n\n# b")
 @example("- a\n- b | c\n--|--")
 @example("<x y=\0>")
+@example("- a\nlazy\n\n ```\n\na\n\n# b\n```\n\nc")
+@example("-\n\n <!--\n\n# b\n-->\n\nc")
 def test_any_text_has_the_blocks_that_markdown_it_sees(text: str) -> None:
     assert_equal(text.replace("\r", " "))
 
 
-@pytest.mark.parametrize("between", ["\n", "\n\n", "\n\n\n"], ids=["below", "blank", "blanks"])
-def test_any_two_lines_have_the_blocks_that_markdown_it_sees(between: str) -> None:
+@pytest.mark.parametrize(
+    "page", ["{}\n{}", "{}\n{}\n\n# end", "{}\n\n{}\n# end"], ids=["end", "blank", "heading"]
+)
+def test_any_two_lines_have_the_blocks_that_markdown_it_sees(page: str) -> None:
     for one, other in product(LINES, LINES):
-        assert_equal(one + between + other)
+        assert_equal(page.format(one, other))
+
+
+@pytest.mark.parametrize("below", ["", "\n# end", "\n\n# end", "\n\n\n  end"])
+@pytest.mark.parametrize("above", ABOVE)
+def test_any_line_below_an_open_block_has_the_blocks_that_markdown_it_sees(above: str, below: str) -> None:
+    for line in LINES:
+        assert_equal(above + line + below)
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.parent.name)

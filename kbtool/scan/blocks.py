@@ -16,7 +16,7 @@ from kbtool.scan import line as at
 from kbtool.scan import nested, parser
 from kbtool.scan.block import Block
 
-_CONTAINER_MARKS = frozenset(" \t>-+*0123456789")
+_LIST_MARKS = frozenset(" \t-+*0123456789")
 _DEEPEST = 50  # lists and quotes in each other; what is deeper is not looked into
 _MOST_CELLS = 0x10000  # that markdown-it-py adds to the short rows of one table
 
@@ -199,7 +199,7 @@ def _odd(view: _View, first: int) -> _Read:
 
 def _begins_anew(lines: Sequence[str], row: int) -> bool:
     """Whether no list, quote or paragraph from above can reach this line."""
-    return lines[row][:1] not in _CONTAINER_MARKS and lines[row] != "" and at.is_blank(lines[row - 1])
+    return lines[row][:1] not in _LIST_MARKS and lines[row] != "" and at.is_blank(lines[row - 1])
 
 
 _READERS: dict[str, tuple[_Reader, ...]] = {
