@@ -118,6 +118,7 @@ def split(page: Page, bounds: Bounds = Bounds()) -> Document:
         source=page.source,
         language=language(page.markdown),
         sections=sections,
+        properties=page.properties,
     )
 
 

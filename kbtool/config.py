@@ -11,7 +11,7 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, Self
 from urllib.parse import urlsplit
@@ -20,10 +20,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from pydantic_core import PydanticCustomError
 
 from kbtool.chunk import SMALLEST_BOUND, Bounds
-from kbtool.dify.objects import DatasetProfile, RetrievalProfile
+from kbtool.dify.objects import Condition, DatasetProfile, RetrievalProfile
 from kbtool.errors import ConfigError
 from kbtool.handoff import Policy
 from kbtool.model import Kind
+from kbtool.sync.fields import BUILT_IN, FIELDS, PREFIX
+from kbtool.sync.form import Form
 
 FILE = "kb.toml"
 EMBEDDED = "embedded"
@@ -68,6 +70,7 @@ class Dify(_Table):
     embedding_model: str = "words-and-bigrams"
     embedding_provider: str = "kbtool/lexical/lexical"
     permission: Literal["only_me", "all_team_members"] = "all_team_members"
+    form: Form = Form.PARENT_CHILD
 
     @field_validator("base_url")
     @classmethod
@@ -83,7 +86,10 @@ class Dify(_Table):
 
 
 class Retrieval(_Table):
-    """How the dataset is searched; what the app itself uses, so that the measured score is the live one."""
+    """How the dataset is searched; what the app itself uses, so that the measured score is the live one.
+
+    `filter` bounds every search to documents whose metadata have these values, or one of several.
+    """
 
     search_method: Literal["semantic_search", "full_text_search", "hybrid_search", "keyword_search"] = (
         "semantic_search"
@@ -91,6 +97,7 @@ class Retrieval(_Table):
     top_k: int = Field(default=5, ge=1, le=50)
     reranking_provider: str = ""
     reranking_model: str = ""
+    filter: dict[str, str | tuple[str, ...]] = Field(default_factory=dict)
 
 
 class Evals(_Table):
@@ -127,17 +134,43 @@ class Embedded(_Table):
 
 
 class Settings(_Table):
-    """A whole kb.toml. `root` is its folder."""
+    """A whole kb.toml. `root` is its folder. `metadata` names the page property that a metadata field of the
+    dataset is filled from.
+    """
 
     root: Path = Path()
     corpus: Corpus = Corpus()
     chunk: Chunking = Chunking()
     dify: Dify = Dify()
+    metadata: dict[str, str] = Field(default_factory=dict)
     retrieval: Retrieval = Retrieval()
     evals: Evals = Evals()
     handoff: Handoff = Handoff()
     reports: Reports = Reports()
     embedded: Embedded = Embedded()
+
+    @field_validator("metadata")
+    @classmethod
+    def _is_free_for_us(cls, mapped: dict[str, str]) -> dict[str, str]:
+        for name in mapped:
+            if name in BUILT_IN:
+                raise PydanticCustomError("field", f"{name!r} is a field of Dify's own; choose another name")
+            if name.startswith(PREFIX):
+                raise PydanticCustomError("field", f"{name!r}: what begins with {PREFIX!r} is kbtool's own")
+            if not re.fullmatch(r"[a-z][a-z0-9_]{0,62}", name):
+                wanted = "a name in small letters, digits and underscores is wanted"
+                raise PydanticCustomError("field", f"{name!r}: {wanted}")
+        return mapped
+
+    @model_validator(mode="after")
+    def _filters_by_known_fields(self) -> Self:
+        known = (*self.metadata, *FIELDS)
+        for name in self.retrieval.filter:
+            if name not in known:
+                near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+                said = f"; did you mean {near[0]!r}?" if near else f"; known: {', '.join(known)}"
+                raise PydanticCustomError("filter", f"[retrieval] filter: no field {name!r} is written{said}")
+        return self
 
     def resolve(self, path: str) -> Path:
         return self.root / Path(path).expanduser()
@@ -171,6 +204,10 @@ class Settings(_Table):
             }
             if model
             else None,
+            conditions=tuple(
+                Condition(name, "is" if isinstance(value, str) else "in", value)
+                for name, value in self.retrieval.filter.items()
+            ),
         )
 
     @property
@@ -180,7 +217,8 @@ class Settings(_Table):
             embedding_model=self.dify.embedding_model,
             embedding_provider=self.dify.embedding_provider,
             permission=self.dify.permission,
-            retrieval=self.retrieval_profile,
+            doc_form=self.dify.form.doc_form,
+            retrieval=replace(self.retrieval_profile, conditions=()),
         )
 
     @property
@@ -254,6 +292,8 @@ def _known(table: type[BaseModel]) -> list[str]:
 def _explained(path: Path, text: str, error: ValidationError) -> ConfigError:
     """The first thing that is wrong, with its line and the nearest key that exists."""
     first = error.errors()[0]
+    if not first["loc"]:  # a rule between tables
+        return ConfigError(f"{path}: {first['msg']}")
     *tables, name = [str(part) for part in first["loc"] if not isinstance(part, int)]
     where = f"{path}:{_line_of(text, tables, name)}"
     place = f"[{'.'.join(tables)}] " if tables else ""

@@ -48,8 +48,8 @@ class Page:
     readable path that golden questions use, made of the titles of its ancestors and its own. `markdown`
     is the body without the title. `links` maps each relative link target that stands in the body to the
     title of the page it leads to, or to "" when the target is not in the export. `columns` are the
-    property names of the database that the page is a row of; `properties` are the row's own, which stay
-    on the page: they are not sent to the dataset yet. `removals` are what the reader of its form left out.
+    property names of the database that the page is a row of; `properties` are the page's own, which become
+    metadata of its document. `removals` are what the reader of its form left out.
     """
 
     key: str
@@ -110,7 +110,7 @@ class Section:
 class Document:
     """A page, chunked: the unit of sync.
 
-    `language` is "zh", "ja" or "ko" where the script says so, else "".
+    `language` is "zh", "ja" or "ko" where the script says so, else "". `properties` are the page's.
     """
 
     key: str
@@ -119,6 +119,7 @@ class Document:
     source: str
     language: str
     sections: tuple[Section, ...]
+    properties: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

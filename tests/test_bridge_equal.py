@@ -30,6 +30,7 @@ from kbtool.evaluate.score import answer_of
 from kbtool.handoff import Reason, decide
 from kbtool.sync.apply import Sync
 from kbtool.sync.render import render
+from kbtool.sync.waiting import Pace
 from tests.bridging import Said, stand
 from tests.server import run
 
@@ -55,9 +56,9 @@ async def _replies(settings: Settings, questions: Sequence[Golden], path: Path) 
     documents = corpus.load(settings).documents
     rendered = [render(document) for document in documents]
     async with connect(settings) as client:
-        sync = Sync(client, settings.dataset_profile, poll=0.05)
+        sync = Sync(client, settings.dataset_profile, Pace(poll=0.05))
         await sync.apply(await sync.plan(rendered), rendered)
-        resolver = Resolver.of(documents, rendered)
+        resolver = Resolver.of(rendered)
         asker = Asker(client, "", settings.retrieval_profile, resolver, asks_retrieval=False)
         return await asker.ask(questions, path)
 

@@ -24,6 +24,7 @@ from kbtool.dify.client import DifyClient
 from kbtool.embedded import AppSettings, EngineSettings, SlowModel, create_app
 from kbtool.sync.apply import Sync
 from kbtool.sync.render import render
+from kbtool.sync.waiting import Pace
 from tests.server import PROFILE, document, run
 
 ROOT = Path(__file__).parent.parent
@@ -118,7 +119,7 @@ async def world(folder: Path, *, thinks: float) -> AsyncIterator[World]:
         async with serving((engine, dify), (sandbox, chatwoot)), http:
             asker = HttpxAiohttpClient(base_url=f"{address_of(dify)}/v1", trust_env=False)
             async with DifyClient(asker, dataset_key="dataset-embedded") as client:
-                sync, rendered = Sync(client, PROFILE, poll=0.05), [render(document("Refunds", PAGE))]
+                sync, rendered = Sync(client, PROFILE, Pace(poll=0.05)), [render(document("Refunds", PAGE))]
                 await sync.apply(await sync.plan(rendered), rendered)
             try:
                 yield at

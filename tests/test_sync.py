@@ -14,8 +14,10 @@ from kbtool.dify.objects import StoredDocument
 from kbtool.embedded import FailingEmbedding, SlowIndexing
 from kbtool.errors import ConfigError, IndexingFailed, StalePlan, Unavailable, UnsafePlan
 from kbtool.sync.apply import Sync
-from kbtool.sync.plan import Action, Plan
-from kbtool.sync.render import HASH, KEY, Rendered, render
+from kbtool.sync.changes import Action, Plan
+from kbtool.sync.fields import HASH, KEY
+from kbtool.sync.render import Rendered, render
+from kbtool.sync.waiting import Pace
 from tests.server import PROFILE, Server, document, run
 
 PAGES = (
@@ -37,7 +39,7 @@ async def sync_once(
     deadline: float = 1800.0,
 ) -> Plan:
     async with server.client() as client:
-        sync = Sync(client, PROFILE, poll=0.01, patience=patience, deadline=deadline)
+        sync = Sync(client, PROFILE, Pace(poll=0.01, patience=patience, deadline=deadline))
         made = await sync.plan(corpus)
         await sync.apply(made, corpus, force=force)
         return made
@@ -183,12 +185,26 @@ def test_a_rename_that_cannot_be_indexed_leaves_the_old_page_in_place(server: Ca
     assert [found.name for found in run(listed(server()))] == [PRESENTS.name]
 
 
-def test_a_disabled_document_is_replaced_and_leaves_one(server: Callable[..., Server]) -> None:
+def test_a_disabled_document_is_enabled_again_and_not_sent(server: Callable[..., Server]) -> None:
     run(sync_once(server(), (GIFTS,)))
     (before,) = run(listed(server()))
     alter(server(), "enabled = 0", GIFTS.name)
-    made = run(sync_once(server(), (GIFTS,)))
-    assert [(change.reason, change.replaces) for change in made.changes] == [("disabled", True)]
+    repairing = server()
+    made = run(sync_once(repairing, (GIFTS,)))
+    assert [(change.reason, change.replaces) for change in made.changes] == [("disabled in Dify", False)]
+    (after,) = run(listed(server()))
+    assert (after.id, after.is_enabled) == (before.id, True)
+    assert not any("create-by-text" in request for request in repairing.requests)
+
+
+def test_a_disabled_document_whose_page_changed_is_replaced_and_leaves_one(
+    server: Callable[..., Server],
+) -> None:
+    run(sync_once(server(), CORPUS[:1]))
+    (before,) = run(listed(server()))
+    alter(server(), "enabled = 0", before.name)
+    made = run(sync_once(server(), (changed("k1"),)))
+    assert [(change.reason, change.replaces) for change in made.changes] == [("content changed", True)]
     (after,) = run(listed(server()))
     assert after.is_enabled
     assert after.id != before.id
@@ -250,7 +266,7 @@ def test_a_failed_document_is_named_and_then_repaired(server: Callable[..., Serv
 def test_a_misspelt_model_is_refused_before_anything_is_made(server: Callable[..., Server]) -> None:
     async def work() -> None:
         async with server().client() as client:
-            sync = Sync(client, replace(PROFILE, embedding_model="bge-m33"), poll=0.01)
+            sync = Sync(client, replace(PROFILE, embedding_model="bge-m33"), Pace(poll=0.01))
             await sync.apply(await sync.plan(CORPUS), CORPUS)
 
     with pytest.raises(ConfigError, match="bge-m33") as caught:
@@ -261,7 +277,7 @@ def test_a_misspelt_model_is_refused_before_anything_is_made(server: Callable[..
 def test_a_plan_that_is_no_longer_true_is_refused(server: Callable[..., Server]) -> None:
     async def work() -> None:
         async with server().client() as client:
-            sync = Sync(client, PROFILE, poll=0.01)
+            sync = Sync(client, PROFILE, Pace(poll=0.01))
             made = await sync.plan(CORPUS)
             await sync.apply(made, CORPUS)
             await sync.apply(made, CORPUS)

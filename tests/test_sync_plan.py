@@ -9,8 +9,10 @@ import pytest
 from kbtool.dify.objects import StoredDocument
 from kbtool.errors import UnsafePlan
 from kbtool.model import Skipped
-from kbtool.sync.plan import Action, plan
-from kbtool.sync.render import HASH, KEY, render, tag_of
+from kbtool.sync.changes import Action, Asked
+from kbtool.sync.fields import HASH, KEY
+from kbtool.sync.plan import plan
+from kbtool.sync.render import render, tag_of
 from tests.server import PROFILE, document
 
 CORPUS = tuple(
@@ -43,14 +45,14 @@ def test_a_mass_deletion_needs_force() -> None:
     with pytest.raises(UnsafePlan, match="delete or replace 10 of 10"):
         made.require_safe()
     made.require_safe(force=True)
-    plan((), held, None, PROFILE, prune=False).require_safe()
+    plan((), held, None, PROFILE, Asked(prune=False)).require_safe()
     plan((), held[:5], None, PROFILE).require_safe()
 
 
 def test_a_second_copy_is_deleted_and_the_current_one_kept() -> None:
     page = CORPUS[0]
     old = stored("Old name #1", page.key)
-    current = stored(page.name, page.key, metadata={KEY: page.key, HASH: page.hash})
+    current = stored(page.name, page.key, metadata=page.metadata)
     made = plan((page,), [old, current], None, PROFILE)
     assert [(change.action, change.document_id) for change in made.changes] == [(Action.DELETE, old.id)]
 
@@ -58,7 +60,7 @@ def test_a_second_copy_is_deleted_and_the_current_one_kept() -> None:
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"is_enabled": False}, "disabled"),
+        ({"is_enabled": False}, "disabled in Dify"),
         ({"indexing_status": "error", "error": "boom"}, "indexing failed: boom"),
         ({"indexing_status": "waiting"}, "left waiting"),
         ({"name": "Renamed in Dify"}, "renamed to “Renamed in Dify”"),
@@ -66,7 +68,7 @@ def test_a_second_copy_is_deleted_and_the_current_one_kept() -> None:
 )
 def test_what_is_there_but_not_usable_is_repaired(changes: dict[str, object], reason: str) -> None:
     page = CORPUS[0]
-    found = stored(page.name, page.key, metadata={KEY: page.key, HASH: page.hash}, **changes)
+    found = stored(page.name, page.key, metadata=page.metadata, **changes)
     (change,) = plan((page,), [found], None, PROFILE).changes
     assert (change.action, change.reason) == (Action.REPAIR, reason)
 
@@ -81,19 +83,19 @@ def test_replaced_documents_count_as_deleted() -> None:
 
 def test_nothing_is_deleted_while_a_source_cannot_be_read() -> None:
     broken = (Skipped("b.zip", "not a complete zip", is_error=True),)
-    held = [stored(page.name, page.key, metadata={KEY: page.key, HASH: page.hash}) for page in CORPUS]
+    held = [stored(page.name, page.key, metadata=page.metadata) for page in CORPUS]
     made = plan(CORPUS[:2], held, None, PROFILE, unreadable=broken)
     with pytest.raises(UnsafePlan, match=r"delete 1 of 3 .*b\.zip: not a complete zip"):
         made.require_safe()
     made.require_safe(force=True)
-    plan(CORPUS[:2], held, None, PROFILE, unreadable=broken, prune=False).require_safe()
+    plan(CORPUS[:2], held, None, PROFILE, Asked(prune=False), unreadable=broken).require_safe()
     renamed = render(document("退款", "新。\n", "k3"))
     plan((*CORPUS[:2], renamed), held, None, PROFILE, unreadable=broken).require_safe()
 
 
 def test_a_document_that_a_shifting_listing_shows_twice_is_one() -> None:
     page = CORPUS[0]
-    found = stored(page.name, page.key, metadata={KEY: page.key, HASH: page.hash})
+    found = stored(page.name, page.key, metadata=page.metadata)
     assert not plan((page,), [found, found], None, PROFILE).changes
 
 
@@ -106,7 +108,7 @@ def test_an_unverified_document_of_a_page_is_that_pages_whatever_its_title() -> 
 
 def test_the_copy_that_an_overwrite_would_hit_is_never_deleted() -> None:
     page = CORPUS[0]
-    current = stored("Old name", page.key, metadata={KEY: page.key, HASH: page.hash})
+    current = stored("Old name", page.key, metadata=page.metadata)
     made = plan((page,), [current, stored(page.name)], None, PROFILE)
     assert [(c.action, c.document_id) for c in made.changes] == [
         (Action.REPAIR, stored(page.name).id),
@@ -131,7 +133,7 @@ def test_a_strangers_document_of_our_form_is_left_to_a_person() -> None:
     with pytest.raises(UnsafePlan, match=r"Ticket #20240101.*named like ours") as caught:
         made.require_safe()
     assert "rename it in Dify" in caught.value.hint
-    plan((), [stored("Ticket #20240101")], None, PROFILE, prune=False).require_safe()
+    plan((), [stored("Ticket #20240101")], None, PROFILE, Asked(prune=False)).require_safe()
 
 
 def test_the_checksum_is_of_what_would_be_done() -> None:

@@ -19,6 +19,7 @@ from kbtool.evaluate.metrics import Rate
 from kbtool.evaluate.project import Ask, Project
 from kbtool.evaluate.weekly import Evaluation, pin_run, reopen, run
 from kbtool.sync.apply import Sync
+from kbtool.sync.waiting import Pace
 from tests.server import PROFILE, Server
 from tests.server import run as wait
 
@@ -50,7 +51,7 @@ def project(tmp_path: Path) -> Callable[[], Project]:
 
 async def ingest(server: Server, project: Project) -> None:
     async with server.client() as client:
-        sync = Sync(client, PROFILE, poll=0.01)
+        sync = Sync(client, PROFILE, Pace(poll=0.01))
         await sync.apply(await sync.plan(project.rendered), project.rendered)
 
 

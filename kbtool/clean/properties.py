@@ -64,7 +64,7 @@ def _without_path(found: re.Match[str]) -> str:
 def split_properties(page: Page) -> Page:
     """A database row's properties go from its text, where they would answer no question, to the page.
 
-    They stay in `Page.properties`, and are not sent to the dataset yet.
+    They stay in `Page.properties`, and become metadata of its document.
     """
     if page.properties or not page.columns:
         return page

@@ -93,16 +93,17 @@ async def _measure(settings: Settings, loaded: Corpus) -> Evaluation:
     from kbtool.evaluate import weekly
     from kbtool.evaluate.project import Project
     from kbtool.sync.apply import Sync
+    from kbtool.sync.waiting import Pace
 
     project = Project.of(settings, loaded)
     async with connect(settings) as client:
-        sync = Sync(client, settings.dataset_profile, poll=0.2)
+        sync = Sync(client, settings.dataset_profile, Pace(poll=0.2))
         with _stage("plan") as say:
             plan = await sync.plan(project.rendered)
             counts = ", ".join(f"{count} to {action.value}" for action, count in plan.counts.items())
             say(f"{counts or 'nothing to do'} in “{plan.dataset}”")
         with _stage("ingest") as say:
-            applied = await sync.apply(plan, project.rendered)
+            applied = await sync.apply(plan, project.rendered, is_fresh=True)
             say(f"{number(applied.chunks, 'section')} sent, indexed, read back and found equal")
         with _stage("ask") as say:
             evaluation = await weekly.run(project, client)

@@ -116,11 +116,12 @@ async def _fill(settings: Settings, client: DifyClient) -> None:
         return
     from kbtool import corpus
     from kbtool.sync.apply import Sync
-    from kbtool.sync.render import render
+    from kbtool.sync.render import render_all
+    from kbtool.sync.waiting import Pace
 
-    rendered = [render(document) for document in corpus.load(settings).documents]
-    sync = Sync(client, settings.dataset_profile, poll=0.2)
-    applied = await sync.apply(await sync.plan(rendered), rendered)
+    rendered = render_all(corpus.load(settings).documents, settings)
+    sync = Sync(client, settings.dataset_profile, Pace(poll=0.2))
+    applied = await sync.apply(await sync.plan(rendered), rendered, is_fresh=True)
     count = show.number(len(rendered), "document")
     typer.echo(f"Ingested {count} into “{settings.dify.dataset}” in {applied.seconds:.1f} s.")
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from kbtool.sync.apply import Progress
+    from kbtool.sync.waiting import Progress
 
 _REDRAW = 0.1  # seconds
 _WORDS = {
@@ -22,6 +23,8 @@ _WORDS = {
     "delete": "Deleting",
     "ask": "Asking",
 }
+_DONE = {"send": "sent", "verify": "read back", "delete": "deleted"}
+SECONDS_BETWEEN_LINES = 10.0
 
 
 @contextmanager
@@ -65,16 +68,51 @@ def _nothing(what: str, done: int, total: int) -> None:
 
 
 class _Lines:
-    """A line at the start and at the end of each step: what a log should hold."""
+    """What a log should hold: a line when a step begins and ends, and now and then one with the time left."""
 
-    def __init__(self) -> None:
-        self._shown: set[tuple[str, bool]] = set()
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        self._now = now
+        self._steps: dict[str, tuple[float, int]] = {}
+        self._shown: dict[str, float] = {}
 
     def __call__(self, what: str, done: int, total: int) -> None:
-        state = (what, done >= total)
-        if state not in self._shown and (done >= total or done <= 1):
-            self._shown.add(state)
-            sys.stderr.write(f"{_WORDS.get(what, what)} {done}/{total}\n")
+        now = self._now()
+        started, first = self._steps.setdefault(what, (now, done))
+        is_new, is_last = what not in self._shown, done >= total
+        if self._shown.get(what) == math.inf or not (
+            is_new or is_last or now - self._shown[what] >= SECONDS_BETWEEN_LINES
+        ):
+            return
+        self._shown[what] = math.inf if is_last else now
+        rate = (done - first) / (now - started) if now > started else 0.0
+        left = (
+            f", {rate:.1f}/s, {(total - done) / rate:.0f} s left" if rate and not (is_new or is_last) else ""
+        )
+        sys.stderr.write(f"{_WORDS.get(what, what)} {done}/{total}{left}\n")
+
+
+class Seen:
+    """Remembers what a progress was told, for the last line of a command that is interrupted."""
+
+    def __init__(self) -> None:
+        self._last: dict[str, tuple[int, int]] = {}
+
+    def also(self, progress: Progress) -> Progress:
+        def tell(what: str, done: int, total: int) -> None:
+            self._last[what] = (done, total)
+            progress(what, done, total)
+
+        return tell
+
+    @property
+    def words(self) -> str:
+        """`12 of 40 sent, 8 of 40 read back`."""
+        said = [
+            f"{self._last[what][0]} of {self._last[what][1]} {word}"
+            for what, word in _DONE.items()
+            if what in self._last
+        ]
+        return ", ".join(said) or "nothing was sent yet"
 
 
 def number(count: int, one: str, many: str = "") -> str:

@@ -207,11 +207,11 @@ class Knowledge(Connection):
         return metadata.parse_metadata_fields(listed)
 
     async def require_metadata_fields(
-        self, dataset_id: str, names: Sequence[str], *, kind: FieldType = "string"
+        self, dataset_id: str, kinds: Mapping[str, FieldType]
     ) -> dict[str, str]:
-        """Names to field ids; missing fields are created, of this kind."""
+        """Names to field ids; missing fields are created, of the kind that stands beside their name."""
         fields = {field.name: field.id for field in await self.metadata_fields(dataset_id)}
-        for name in names:
+        for name, kind in kinds.items():
             if name not in fields:
                 fields[name] = await self._create_metadata_field(dataset_id, name, kind)
         return fields

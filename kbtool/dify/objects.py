@@ -154,7 +154,8 @@ class Dataset:
 @dataclass(frozen=True, slots=True)
 class StoredDocument:
     """A document of a dataset as the listing shows it. `display_status` is the word people see for it:
-    queuing, indexing, paused, error, available, disabled or archived.
+    queuing, indexing, paused, error, available, disabled or archived. `size` is the length in characters of
+    the text that it was last sent with, None where the server does not say.
     """
 
     id: str
@@ -168,6 +169,7 @@ class StoredDocument:
     display_status: str = ""
     doc_form: str = ""
     created_at: float = 0.0
+    size: int | None = None
 
     @property
     def is_settled(self) -> bool:

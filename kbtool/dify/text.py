@@ -10,6 +10,9 @@ from __future__ import annotations
 import re
 
 _SPELLED_OTHERWISE = {"ï": "i\u0308", "Ï": "I\u0308", "¾": "3/4", "=====KBTOOL=====": "==== KBTOOL ===="}
+_LEADING_SYMBOLS = re.compile(
+    "^[\\[\\]\u2000-\u2025\u2027-\u206f\u2e00-\u2e7f\u3000-\u300f\u3011-\u303f\"#$%&'()*+,./:;<=>?@^_`~]+"
+)
 _DROPPED = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\xef\xbf\xbe\ufffe]")
 
 
@@ -29,3 +32,8 @@ def stored_chunk(text: str) -> str:
     """What Dify will have stored as one chunk: a full stop at its beginning is lost too (recording 199)."""
     kept = stored(text)
     return kept[1:].strip() if kept.startswith((".", "。")) else kept
+
+
+def flat_chunk(text: str) -> str:
+    """What Dify will have stored as a chunk of the flat form: symbols at its beginning go (recording 033)."""
+    return _LEADING_SYMBOLS.sub("", stored(text)).strip()

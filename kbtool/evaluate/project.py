@@ -20,7 +20,7 @@ from kbtool.evaluate import golden as golden_files
 from kbtool.evaluate.compare import Baseline
 from kbtool.evaluate.golden import GoldenSet, Stale
 from kbtool.evaluate.record import Golden, RunSpec
-from kbtool.sync.render import Rendered, corpus_hash, render
+from kbtool.sync.render import Rendered, corpus_hash, render_all
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Project:
         written = golden_files.load(settings.root, settings.evals.golden)
         questions = golden_files.resolve(written, corpus.documents)
         stale = golden_files.find_stale(questions, corpus.documents)
-        return cls(settings, corpus, tuple(render(d) for d in corpus.documents), questions, stale)
+        return cls(settings, corpus, render_all(corpus.documents, settings), questions, stale)
 
     @property
     def baseline_path(self) -> Path:

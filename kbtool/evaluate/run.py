@@ -19,9 +19,9 @@ from kbtool.dify.client import DifyClient
 from kbtool.dify.objects import RetrievalProfile
 from kbtool.errors import ExportError, RunInvalid, ServiceError
 from kbtool.evaluate.record import Found, Golden, QuestionKind, Reply, RunSpec
-from kbtool.model import Document, Hit, Question
-from kbtool.sync.apply import Progress, quiet
+from kbtool.model import Hit, Question
 from kbtool.sync.render import Rendered
+from kbtool.sync.waiting import Progress, quiet
 
 USER = "kbtool-eval"
 DEEPEST = 10
@@ -40,11 +40,11 @@ class Resolver:
     paths: Mapping[tuple[str, str], tuple[tuple[str, ...], ...]]
 
     @classmethod
-    def of(cls, documents: Sequence[Document], rendered: Sequence[Rendered]) -> Resolver:
+    def of(cls, rendered: Sequence[Rendered]) -> Resolver:
         paths = {
-            (sent.name, chunk.text): section.contains
-            for document, sent in zip(documents, rendered, strict=True)
-            for section, chunk in zip(document.sections, sent.chunks, strict=True)
+            (sent.name, chunk.text): paths
+            for sent in rendered
+            for chunk, paths in zip(sent.chunks, sent.paths, strict=True)
         }
         return cls({sent.name: sent.slug for sent in rendered}, paths)
 

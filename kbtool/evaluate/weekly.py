@@ -41,8 +41,8 @@ from kbtool.evaluate.record import Golden, Outcome, Reply, Result, RunSpec
 from kbtool.evaluate.report import View
 from kbtool.evaluate.run import Asker, Resolver, read_replies, write_spec
 from kbtool.evaluate.score import score
-from kbtool.sync.apply import Progress, quiet
 from kbtool.sync.plan import plan
+from kbtool.sync.waiting import Progress, quiet
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +199,7 @@ def _asker(project: Project, client: DifyClient, dataset: Dataset, spec: RunSpec
         client=client,
         dataset_id=dataset.id,
         retrieval=project.settings.retrieval_profile,
-        resolver=Resolver.of(project.corpus.documents, project.rendered),
+        resolver=Resolver.of(project.rendered),
         asks_app=spec.target != "retrieval",
         asks_retrieval=spec.target != "answers",
         concurrency=project.settings.evals.concurrency,

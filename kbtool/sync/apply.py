@@ -1,110 +1,216 @@
 """Carry out a plan, so that at any moment of interruption the next run finds its way.
 
-Order: create and update, wait until all is indexed, read back and compare, write metadata (the hash with
-it, and so only for what was verified), then delete; also what another document replaces goes only then.
-A document without its hash is repaired by the next plan, so nothing counts as current that was not seen
-to be.
+Order: create, update and repair, window by window (`writing.py`), then metadata alone, then deletions; what
+another document replaces goes only then. A document without its hash is looked at by the next plan, so
+nothing counts as current that was not seen to be.
 """
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from kbtool.dify.client import DifyClient
-from kbtool.dify.objects import Dataset, DatasetProfile, StoredDocument
-from kbtool.errors import ConfigError, IndexingFailed, StalePlan, Unavailable
+from kbtool.dify.objects import Dataset, DatasetProfile
+from kbtool.errors import ConfigError, Rejected, StalePlan
 from kbtool.model import Skipped
-from kbtool.sync.plan import Action, Change, Plan, plan
-from kbtool.sync.render import FIELDS, Rendered, first_difference
+from kbtool.sync.changes import ALL_THAT_DIFFERS, Action, Asked, Change, Plan
+from kbtool.sync.plan import SECOND_COPY, plan
+from kbtool.sync.render import Rendered, first_difference
+from kbtool.sync.waiting import Pace, Progress, Waited, each, quiet, settle
+from kbtool.sync.writing import Tally, Writer, kinds
 
-METADATA_BATCH = 50
-
-Item = TypeVar("Item")
-
-
-class Progress(Protocol):
-    """Told what is being done, how much of it is done, and of how much."""
-
-    def __call__(self, what: str, done: int, total: int) -> None: ...
-
-
-def quiet(what: str, done: int, total: int) -> None:
-    """No progress shown."""
+WRITTEN = frozenset({Action.CREATE, Action.UPDATE, Action.REPAIR, Action.REBUILD})
 
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """What was done. `chunks` are parents that were sent and read back."""
+    """What was done. `chunks` are parents that were read back; `polls` are those of the requests that only
+    asked how indexing goes.
+    """
 
     changes: int
     chunks: int
     requests: int
+    polls: int
     seconds: float
 
 
 @dataclass(frozen=True, slots=True)
 class Sync:
-    """One dataset of one server, and how patiently to work on it. Times in seconds.
-
-    `patience` is for what somebody else began (an interrupted run, a person), `deadline` for our own.
-    """
+    """One dataset of one server, and how patiently to work on it."""
 
     client: DifyClient
     profile: DatasetProfile
-    concurrency: int = 4
-    poll: float = 1.0
-    patience: float = 60.0
-    deadline: float = 1800.0
-    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    pace: Pace = field(default_factory=Pace)
 
     async def plan(
-        self, documents: Sequence[Rendered], *, prune: bool = True, unreadable: Sequence[Skipped] = ()
+        self,
+        documents: Sequence[Rendered],
+        asked: Asked = ALL_THAT_DIFFERS,
+        *,
+        verify: bool = False,
+        unreadable: Sequence[Skipped] = (),
+        progress: Progress = quiet,
     ) -> Plan:
-        """What must change now. Asks, never writes. `unreadable`: sources that `documents` are without."""
+        """What must change now. Asks, never writes. `unreadable`: sources that `documents` are without.
+
+        `verify` reads every document back, also those that count as current: what was edited, added, deleted
+        or switched off by hand is to be repaired.
+        """
         dataset = await self.client.find_dataset(self.profile.name)
         stored = await self.client.documents(dataset.id) if dataset else []
-        return plan(documents, stored, dataset, self.profile, prune=prune, unreadable=unreadable)
+        made = plan(documents, stored, dataset, self.profile, asked, unreadable=unreadable)
+        if not (verify and dataset):
+            return made
+        changing = {change.key for change in made.changes if change.action in WRITTEN}
+        names = {found.name: found.id for found in stored if found.is_enabled and found.is_settled}
+        current = {
+            names[document.name]: document
+            for document in documents
+            if document.key not in changing and document.name in names
+        }
+        edited = await self._edited(dataset.id, current, progress)
+        return plan(
+            documents, stored, dataset, self.profile, replace(asked, edited=edited), unreadable=unreadable
+        )
+
+    async def _edited(
+        self, dataset_id: str, current: Mapping[str, Rendered], progress: Progress
+    ) -> dict[str, str]:
+        """First differences by stored document id."""
+        edited: dict[str, str] = {}
+        tally = Tally(progress, len(current))
+
+        async def read(id_: str) -> None:
+            difference = first_difference(current[id_].chunks, await self.client.chunks(dataset_id, id_))
+            if difference:
+                edited[id_] = difference
+            tally.did("verify")
+
+        await each(current.keys(), read, at_once=self.pace.concurrency)
+        return edited
 
     async def apply(
         self,
         approved: Plan,
         documents: Sequence[Rendered],
         *,
-        prune: bool = True,
         force: bool = False,
+        is_fresh: bool = False,
         progress: Progress = quiet,
     ) -> Applied:
-        """Do what `approved` says, if that is still what must be done. Raises StalePlan, UnsafePlan."""
+        """Do what `approved` says. Raises StalePlan, UnsafePlan, IndexingFailed.
+
+        It is planned again first, and refused when it is no longer what must be done; not if it `is_fresh`:
+        made a moment ago, and waited for nobody's word.
+        """
         started, before = time.monotonic(), self.client.requests
         approved.require_safe(force=force)
-        current = await self.plan(documents, prune=prune)
-        if current.checksum != approved.checksum:
-            raise StalePlan(
-                f"“{approved.dataset}” changed since the plan was made",
-                hint="Look at the new plan: `kbtool ingest --plan`.",
-            )
-        dataset_id = approved.dataset_id or (await self._create_dataset()).id
-        by_key = {document.key: document for document in documents}
-        writes = [change for change in current.changes if change.action is not Action.DELETE]
-        stuck = await self._stuck(dataset_id, writes, progress)
-        written = await self._write(dataset_id, writes, stuck, by_key, progress)
-        await self._indexed(dataset_id, written, progress)
-        await self._verify(dataset_id, written, progress)
-        # What create-by-text did not overwrite is now the old copy of what it made; never what was written.
-        old = {change.document_id for change in current.changes} - {"", *stuck, *written}
-        await self._each(
-            "delete", sorted(old), lambda id_: self.client.delete_document(dataset_id, id_), progress
-        )
+        if not is_fresh:
+            current = await self.plan(documents, approved.asked)
+            if current.checksum != approved.checksum:
+                raise StalePlan(
+                    f"“{approved.dataset}” changed since the plan was made",
+                    hint="Look at the new plan: `kbtool ingest --plan`.",
+                )
+        tally = await self._work(approved, documents, progress)
         return Applied(
             changes=len(approved.changes),
-            chunks=sum(len(document.chunks) for document in written.values()),
+            chunks=tally.chunks,
             requests=self.client.requests - before,
+            polls=tally.polls,
             seconds=time.monotonic() - started,
         )
+
+    async def _work(self, approved: Plan, documents: Sequence[Rendered], progress: Progress) -> Tally:
+        by_key = {document.key: document for document in documents}
+        changes = approved.changes
+        writes = [change for change in changes if change.action in WRITTEN]
+        describes = [change for change in changes if change.action is Action.DESCRIBE]
+        tally = Tally(progress, len(writes))
+        dataset_id = approved.dataset_id or (await self._create_dataset()).id
+        if writes or describes:
+            writer = await self._writer(dataset_id, writes, by_key, tally, progress)
+            off = [change.document_id for change in writes if change.is_off]
+            if off:
+                await self.client.switch_documents(dataset_id, "enable", off)
+            rebuilt = [change for change in writes if change.action is Action.REBUILD]
+            await writer.begin_rebuild(rebuilt)
+            others = [change for change in writes if change.action is not Action.REBUILD]
+            await writer.write(others, by_key, window=self.pace.window)
+            await writer.write(rebuilt, by_key, window=self.pace.rebuild_window)
+            await writer.describe({change.document_id: by_key[change.key] for change in describes})
+            writer.require_all_right()
+            kept = writer.written
+        else:
+            kept = set()
+        # What create-by-text did not overwrite is now the old copy of what it made; never what was written.
+        goes = [change for change in changes if change.action is Action.DELETE or change.replaces]
+        old = {change.document_id for change in goes} - kept - {""}
+        await self._settled(dataset_id, goes, tally, progress)
+        await self._delete(dataset_id, sorted(old), progress)
+        if any(change.action is Action.CREATE for change in changes):
+            await self._delete_second_copies(documents, approved, tally, progress)
+        return tally
+
+    async def _writer(
+        self,
+        dataset_id: str,
+        writes: Sequence[Change],
+        by_key: Mapping[str, Rendered],
+        tally: Tally,
+        progress: Progress,
+    ) -> Writer:
+        """A writer for these changes, once Dify has got done with what it was at, or does not get done."""
+        names = {name for document in by_key.values() for name in document.metadata}
+        fields = await self.client.require_metadata_fields(dataset_id, kinds(sorted(names)))
+        overwritten = [change for change in writes if not change.replaces]
+        waited = await self._settled(dataset_id, overwritten, tally, progress)
+        return Writer(
+            self.client, dataset_id, self.profile, self.pace, fields, tally, waited.busy, waited.failed
+        )
+
+    async def _settled(
+        self, dataset_id: str, changes: Sequence[Change], tally: Tally, progress: Progress
+    ) -> Waited:
+        """Wait for what was being indexed already when the plan was made.
+
+        What is deleted meanwhile leaves its vectors behind, which take the places of hits (338).
+        """
+        busy = {change.document_id for change in changes if change.is_indexing}
+        waited = await settle(
+            self.client,
+            dataset_id,
+            busy,
+            self.pace,
+            seconds=self.pace.patience,
+            stall=self.pace.patience,
+            told=lambda settled: progress("wait", settled, len(busy)),
+        )
+        tally.polls += waited.polls
+        return waited
+
+    async def _delete(self, dataset_id: str, ids: Sequence[str], progress: Progress) -> None:
+        deleted = Tally(progress, len(ids))
+
+        async def delete(id_: str) -> None:
+            await self.client.delete_document(dataset_id, id_)
+            deleted.did("delete")
+
+        await each(ids, delete, at_once=self.pace.concurrency)
+
+    async def _delete_second_copies(
+        self, documents: Sequence[Rendered], approved: Plan, tally: Tally, progress: Progress
+    ) -> None:
+        """Two runs at once may both have created a page; both keep the same copy of it."""
+        before = self.client.requests
+        after = await self.plan(documents, approved.asked)
+        tally.polls += self.client.requests - before
+        copies = [change.document_id for change in after.changes if change.reason == SECOND_COPY]
+        if copies:
+            await self._delete(after.dataset_id, copies, progress)
 
     async def _create_dataset(self) -> Dataset:
         models = await self.client.embedding_models()
@@ -115,118 +221,12 @@ class Sync:
                 f"The server has no embedding model {wanted[1]!r} of provider {wanted[0]!r}",
                 hint=f"It has: {known}. Set [dify] embedding_model and embedding_provider.",
             )
-        return await self.client.create_dataset(self.profile)
-
-    async def _write(
-        self,
-        dataset_id: str,
-        writes: Sequence[Change],
-        stuck: Collection[str],
-        by_key: Mapping[str, Rendered],
-        progress: Progress,
-    ) -> dict[str, Rendered]:
-        """Stored document id → what it must hold."""
-        written: dict[str, Rendered] = {}
-
-        async def write(change: Change) -> None:
-            document = by_key[change.key]
-            if change.document_id in stuck:
-                await self.client.delete_document(dataset_id, change.document_id)
-            id_ = await self.client.create_document(dataset_id, self.profile, document.name, document.text)
-            written[id_] = document
-
-        await self._each("send", writes, write, progress)
-        return written
-
-    async def _stuck(self, dataset_id: str, writes: Sequence[Change], progress: Progress) -> set[str]:
-        """Documents that would be overwritten, and that Dify does not get done with in `patience`.
-
-        Two writes of one document at a time leave every chunk twice (recording 227).
-        """
-        busy = {change.document_id for change in writes if change.is_indexing and not change.replaces}
-        settled = await self._settled("wait", dataset_id, busy, self.patience, progress)
-        return busy - settled.keys()
-
-    async def _indexed(self, dataset_id: str, written: Mapping[str, Rendered], progress: Progress) -> None:
-        """Wait until Dify has indexed all that was written; raise for what it could not."""
-        settled = await self._settled("index", dataset_id, written.keys(), self.deadline, progress)
-        if len(settled) < len(written):
-            raise Unavailable(
-                f"{len(written) - len(settled)} documents are not indexed after {self.deadline:.0f} s",
-                hint="Is a Dify worker running? The next `kbtool ingest` goes on from here.",
-            )
-        failed = [document for document in settled.values() if document.indexing_status != "completed"]
-        if failed:
-            raise IndexingFailed(
-                f"Dify could not index “{failed[0].name}”: {failed[0].error or failed[0].indexing_status}"
-                + (f" (and {len(failed) - 1} more)" if len(failed) > 1 else ""),
-                hint="Mend the cause and run `kbtool ingest` again; it repairs what failed.",
-            )
-
-    async def _settled(
-        self, what: str, dataset_id: str, ids: Collection[str], seconds: float, progress: Progress
-    ) -> dict[str, StoredDocument]:
-        """Those of `ids` that are no longer being indexed: all of them, or what there is after `seconds`.
-
-        By listing, never per document: a listing page shows a hundred.
-        """
-        until = time.monotonic() + seconds
-        settled: dict[str, StoredDocument] = {}
-        while len(settled) < len(ids):
-            stored = await self.client.documents(dataset_id)
-            settled = {found.id: found for found in stored if found.id in ids and found.is_settled}
-            progress(what, len(settled), len(ids))
-            if len(settled) < len(ids):
-                if time.monotonic() >= until:
-                    break
-                await self.sleep(self.poll)
-        return settled
-
-    async def _verify(self, dataset_id: str, written: dict[str, Rendered], progress: Progress) -> None:
-        """Read back, compare, and write the metadata of what arrived exactly."""
-        if not written:
-            return
-        wrong: list[str] = []
-        arrived: dict[str, Rendered] = {}
-
-        async def read_back(document_id: str) -> None:
-            document = written[document_id]
-            difference = first_difference(document.chunks, await self.client.chunks(dataset_id, document_id))
-            if difference:
-                wrong.append(f"“{document.name}”: {difference}")
-            else:
-                arrived[document_id] = document
-
-        await self._each("verify", list(written), read_back, progress)
-        fields = await self.client.require_metadata_fields(dataset_id, FIELDS)
-        ids = sorted(arrived)
-        for start in range(0, len(ids), METADATA_BATCH):
-            batch = {id_: arrived[id_].metadata for id_ in ids[start : start + METADATA_BATCH]}
-            await self.client.write_metadata(dataset_id, fields, batch)
-        if wrong:
-            raise IndexingFailed(
-                f"Dify stored other chunks than were sent in {min(wrong)}"
-                + (f" (and {len(wrong) - 1} more documents)" if len(wrong) > 1 else ""),
-                hint="Run `kbtool ingest` again; if it stays, somebody edits the dataset by hand.",
-            )
-
-    async def _each(
-        self, what: str, items: Sequence[Item], do: Callable[[Item], Awaitable[None]], progress: Progress
-    ) -> None:
-        """All items, a few at a time. The first error stops the rest."""
-        gate = asyncio.Semaphore(self.concurrency)
-        done = 0
-
-        async def one(item: Item) -> None:
-            nonlocal done
-            async with gate:
-                await do(item)
-            done += 1
-            progress(what, done, len(items))
-
         try:
-            async with asyncio.TaskGroup() as group:
-                for item in items:
-                    group.create_task(one(item))
-        except ExceptionGroup as group_of_errors:
-            raise group_of_errors.exceptions[0] from None
+            return await self.client.create_dataset(self.profile)
+        except Rejected as error:
+            if error.status != 409:
+                raise
+            raise StalePlan(
+                f"Somebody else made “{self.profile.name}” since the plan was made",
+                hint="Look at the new plan: `kbtool ingest --plan`.",
+            ) from error

@@ -1,77 +1,115 @@
-"""What a document becomes in Dify: one name, one text with our separators, a hash, metadata. Pure."""
+"""What a document becomes in Dify: one name, the texts to send, a hash, metadata. Pure."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from kbtool.chunk import CHILD_SEPARATOR, section_text
+from kbtool.chunk import CHILD_SEPARATOR, breadcrumb, section_text
 from kbtool.dify.objects import LONGEST_NAME, StoredChunk
-from kbtool.dify.text import sendable, stored, stored_chunk
+from kbtool.dify.text import flat_chunk, sendable, stored, stored_chunk
 from kbtool.dify.wire import PARENT_SEPARATOR
-from kbtool.model import Document
+from kbtool.model import Chunk, Document, Section
+from kbtool.sync.fields import HASH, metadata
+from kbtool.sync.form import Form
 
-KEY, HASH, SOURCE, SLUG, LANGUAGE = (
-    "kbtool_key",
-    "kbtool_hash",
-    "kbtool_source",
-    "kbtool_slug",
-    "kbtool_language",
-)
-FIELDS = (KEY, HASH, SOURCE, SLUG, LANGUAGE)
-"""Our metadata fields; all bear the prefix, since `source` is a built-in name (recording 400)."""
+if TYPE_CHECKING:
+    from kbtool.config import Settings
 
-FORM = 1
-"""Raised when the same pages must arrive in another form, so that every document counts as changed."""
+VERSION = 2
+"""Raised when the same pages must arrive otherwise, so that every document is looked at again."""
 
 _TAG = re.compile(r" #([0-9a-f]{8})\Z")
+
+Paths = tuple[tuple[str, ...], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """A document ready to send. `chunks` are what must be read back, after Dify's known changes."""
+    """A document ready to send.
+
+    `text` is what creates it, "" where its sections are sent one by one. `chunks` are what must be read back,
+    after Dify's known changes, and `paths` the heading paths that stand in each of them. `metadata` has the
+    hash among its values.
+    """
 
     key: str
     slug: str
     title: str
     name: str
+    form: Form
     text: str
     chunks: tuple[StoredChunk, ...]
+    paths: tuple[Paths, ...]
     hash: str
     metadata: Mapping[str, str]
 
 
-def render(document: Document) -> Rendered:
-    """The document as it is sent. Its name is stable and unique: title and a tag of its key."""
-    sections = [sendable(section_text(section)) for section in document.sections]
+def render_all(documents: Iterable[Document], settings: Settings) -> tuple[Rendered, ...]:
+    """All documents as kb.toml wants them sent."""
+    form, mapped = settings.dify.form, settings.metadata
+    return tuple(render(document, form, mapped) for document in documents)
+
+
+def render(
+    document: Document, form: Form = Form.PARENT_CHILD, mapped: Mapping[str, str] | None = None
+) -> Rendered:
+    """The document as it is sent; `mapped` are metadata fields by the property they come from.
+
+    Its name is stable and unique: title and a tag of its key. The hash is of what must be embedded anew when
+    it changes; other metadata is compared value by value (`plan.py`).
+    """
     name = document_name(document)
-    content = {
-        "form": FORM,
-        "name": name,
-        "sections": sections,
-        "source": document.source,
-        "slug": document.slug,
-    }
+    texts, chunks, paths = _pieces(document, form)
+    content = {"version": VERSION, "form": form, "name": name, "chunks": texts}
     digest = hashlib.sha256(json.dumps(content, ensure_ascii=False).encode()).hexdigest()
     return Rendered(
         key=document.key,
         slug=document.slug,
         title=document.title,
         name=name,
-        text=PARENT_SEPARATOR.join(sections),
-        chunks=tuple(_as_stored(text) for text in sections),
+        form=form,
+        text="" if form is Form.SEGMENTS else PARENT_SEPARATOR.join(texts),
+        chunks=tuple(chunks),
+        paths=tuple(paths),
         hash=digest,
-        metadata={
-            KEY: document.key,
-            HASH: digest,
-            SOURCE: document.source,
-            SLUG: document.slug,
-            LANGUAGE: document.language,
-        },
+        metadata=metadata(document, mapped or {}) | {HASH: digest},
     )
+
+
+def _pieces(document: Document, form: Form) -> tuple[list[str], list[StoredChunk], list[Paths]]:
+    """The texts that are sent, what Dify will have stored of them, and the headings in each."""
+    if form is Form.FLAT:
+        children = [(section, child) for section in document.sections for child in section.children]
+        pairs = [(sendable(_alone(child)), _below(section, child)) for section, child in children]
+        # What is nothing but symbols is not stored at all.
+        kept = [(text, flat_chunk(text), below) for text, below in pairs if flat_chunk(text)]
+        return (
+            [text for text, _, _ in kept],
+            [StoredChunk(text, ()) for _, text, _ in kept],
+            [below for _, _, below in kept],
+        )
+    paths = [section.contains for section in document.sections]
+    if form is Form.SEGMENTS:
+        exact = [section_text(section).replace("\0", "") for section in document.sections]
+        return exact, [StoredChunk(text, tuple(text.split(CHILD_SEPARATOR))) for text in exact], paths
+    texts = [sendable(section_text(section)) for section in document.sections]
+    return texts, [_as_stored(text) for text in texts], paths
+
+
+def _alone(child: Chunk) -> str:
+    """The subsection with the whole breadcrumb: in a section, only the first one needs it."""
+    _, gap, text = child.text.partition("\n\n")
+    return breadcrumb(child.heading_path) + gap + text
+
+
+def _below(section: Section, child: Chunk) -> Paths:
+    depth = len(child.heading_path)
+    return tuple(path for path in section.contains if path[:depth] == child.heading_path)
 
 
 def _as_stored(section: str) -> StoredChunk:
@@ -107,16 +145,24 @@ def corpus_hash(rendered: Sequence[Rendered]) -> str:
 
 
 def first_difference(ours: Sequence[StoredChunk], theirs: Sequence[StoredChunk]) -> str:
-    """Empty when the stored chunks are ours, else a phrase that names the first that differs."""
+    """Empty when the stored chunks are ours and switched on, else a phrase that names the first other one."""
     for number, (wanted, found) in enumerate(zip(ours, theirs, strict=False), start=1):
         if wanted.text != found.text:
             return f"section {number} differs: {_near(wanted.text, found.text)}"
         if wanted.children != found.children:
-            counts = f"{len(found.children)} stored, {len(wanted.children)} sent"
-            return f"the subsections of section {number} differ ({counts})"
+            return f"section {number}: {_children_difference(wanted.children, found.children)}"
+        if not found.is_enabled:
+            return f"section {number} is disabled"
     if len(ours) != len(theirs):
         return f"{len(theirs)} sections stored, {len(ours)} sent"
     return ""
+
+
+def _children_difference(wanted: Sequence[str], found: Sequence[str]) -> str:
+    if len(wanted) != len(found):
+        return f"{len(found)} subsections stored, {len(wanted)} sent"
+    number = next(i for i, (a, b) in enumerate(zip(wanted, found, strict=True)) if a != b)
+    return f"subsection {number + 1} differs: {_near(wanted[number], found[number])}"
 
 
 def _near(wanted: str, found: str) -> str:

@@ -125,6 +125,7 @@ def _document(body: Any) -> StoredDocument:
         display_status=str(body.get("display_status") or ""),
         doc_form=str(body.get("doc_form") or ""),
         created_at=float(body.get("created_at") or 0.0),
+        size=((body.get("data_source_detail_dict") or {}).get("upload_file") or {}).get("size"),
     )
 
 

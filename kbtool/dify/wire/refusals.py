@@ -52,6 +52,11 @@ def refusal_of(status: int, headers: Mapping[str, str], body: Any, what: str) ->
     return Refusal(error, is_unseen=is_unseen, wait=_retry_after(headers.get("retry-after", "")))
 
 
+def is_rate_limit(message: str) -> bool:
+    """Whether the words are those of a limit that passes: an upstream model's stand in a document's error."""
+    return bool(_RATE_LIMIT.search(message))
+
+
 def error_of(status: int, body: Any, what: str) -> ServiceError:
     """The error that an answer of this status means."""
     code = str(body.get("code") or "") if isinstance(body, dict) else ""
@@ -70,7 +75,7 @@ def error_of(status: int, body: Any, what: str) -> ServiceError:
         # An id that is no UUID is answered so too (022); ours come from the server.
         hint = "Does base_url end in /v1? Older versions of Dify do not have every route."
         return Rejected(text, hint=hint, status=status, code=NO_ROUTE)
-    is_limited = status in {400, 403} and _RATE_LIMIT.search(message)
+    is_limited = status in {400, 403} and is_rate_limit(message)
     if status in {408, 425, 429} or status >= 500 or is_limited:
         return Unavailable(text, hint="Try again in a minute.", status=status, code=code)
     return Rejected(text, status=status, code=code)
