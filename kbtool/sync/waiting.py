@@ -16,6 +16,9 @@ from typing import Protocol, TypeVar
 from kbtool.dify.client import DifyClient
 from kbtool.dify.objects import StoredDocument
 
+FIRST_PAUSE = 0.1
+"""Seconds before the second look: one page is often done by then. Pauses grow up to `Pace.poll`."""
+
 Item = TypeVar("Item")
 
 
@@ -38,6 +41,7 @@ class Pace:
                  they are missing from the dataset for so long, so there it is smaller
     patience     for what somebody else began (an interrupted run, a person) and does not end
     stall        for our own documents, while not one of them gets any further
+    poll         the longest pause between two looks at how indexing goes
     deadline     for our own documents of one window, whatever they do
     """
 
@@ -79,6 +83,7 @@ async def settle(
         return waited
     started = changed = time.monotonic()
     before: dict[str, str] | None = None
+    pause = FIRST_PAUSE
     while True:
         found = [*await client.documents(dataset_id, status="queuing")]
         found += await client.documents(dataset_id, status="indexing")
@@ -90,7 +95,8 @@ async def settle(
             before, changed = busy, now
         if not busy or now - started >= seconds or now - changed >= stall:
             break
-        await pace.sleep(pace.poll)
+        await pace.sleep(min(pace.poll, pause))
+        pause *= 1.5
     waited.busy = set(busy)
     failed = await client.documents(dataset_id, status="error")
     waited.polls += 1
