@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Sequence
-from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,6 +18,7 @@ from kbtool.sync.fields import HASH, KEY
 from kbtool.sync.render import Rendered, render
 from kbtool.sync.waiting import Pace
 from tests.server import PROFILE, Server, document, run
+from tests.syncing import alter, ingest, listed
 
 PAGES = (
     document(
@@ -30,34 +30,8 @@ PAGES = (
 CORPUS = tuple(render(page) for page in PAGES)
 
 
-async def sync_once(
-    server: Server,
-    corpus: Sequence[Rendered],
-    *,
-    force: bool = False,
-    patience: float = 60.0,
-    deadline: float = 1800.0,
-) -> Plan:
-    async with server.client() as client:
-        sync = Sync(client, PROFILE, Pace(poll=0.01, patience=patience, deadline=deadline))
-        made = await sync.plan(corpus)
-        await sync.apply(made, corpus, force=force)
-        return made
-
-
-async def listed(server: Server) -> list[StoredDocument]:
-    async with server.client() as client:
-        dataset = await client.find_dataset(PROFILE.name)
-        assert dataset
-        return await client.documents(dataset.id)
-
-
-def alter(server: Server, change: str, name: str, *, forget_jobs: bool = False) -> None:
-    """Bring a document into a state that takes a person or a crash; without its job it stays so for ever."""
-    with closing(sqlite3.connect(server.path)) as db, db:
-        assert db.execute(f"UPDATE documents SET {change} WHERE name = ?", (name,)).rowcount == 1
-        if forget_jobs:
-            db.execute("DELETE FROM jobs")
+async def sync_once(server: Server, corpus: Sequence[Rendered], *, force: bool = False, **pace: Any) -> Plan:
+    return (await ingest(server, corpus, force=force, **pace))[0]
 
 
 def changed(key: str) -> Rendered:
@@ -117,13 +91,12 @@ GIFTS = render(document("Gifts", "Gift cards never end.\n", "k4"))
 PRESENTS = render(document("Presents", "Gift cards never end.\n", "k4"))
 
 
-@pytest.mark.parametrize("dies_answering", [False, True], ids=["before it is done", "before it is answered"])
-def test_killed_at_any_request_the_next_run_heals(tmp_path: Path, dies_answering: bool) -> None:
+def test_a_server_that_dies_at_any_request_leaves_what_the_next_run_completes(tmp_path: Path) -> None:
     corpus = (CORPUS[0], render(document("Shipping", "Ships today.\n", "k2")), PRESENTS)
     for after in range(100):
         path = tmp_path / f"{after}.sqlite"
         run(sync_once(Server(path), (*CORPUS[1:], GIFTS)))
-        dying = Server(path, dies_after=after, dies_answering=dies_answering)
+        dying = Server(path, dies_after=after)
         is_whole = True
         try:
             run(sync_once(dying, corpus))
