@@ -8,8 +8,9 @@ decision is a handoff: never silence.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from bridge.conversation import Facts
@@ -20,6 +21,7 @@ from bridge.turns import Decided, Outcome, Work
 from bridge.words import words_for
 from kbtool.errors import ServiceError, Unavailable
 from kbtool.handoff import Action, Decision, Policy, Reason, decide
+from kbtool.hold import Hold
 from kbtool.model import Answer, Question
 from kbtool.smalltalk import smalltalk
 
@@ -35,11 +37,15 @@ class Chat(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Answering:
-    """Asks and decides, for one policy. `sleep` is an argument so that tests need not wait."""
+    """Asks and decides, for one policy, unless `hold` is put. `sleep` is an argument so that tests need not
+    wait.
+    """
 
     chat: Chat
     policy: Policy
     patience: Patience
+    hold: Hold | None = None
+    started: float = field(default_factory=time.time)
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
     async def decide(
@@ -60,6 +66,8 @@ class Answering:
         answer = Answer(question, "", ())
         decision = decide(answer, self.policy)
         if decision.reason not in _BY_WORDS_ALONE:
+            if held := self._held(mode):
+                return _handed_off(held, "", posts_without_answer(held, "", words, mode), facts)
             follows = "going on" if facts.dify_conversation else "a new conversation"
             await tell(note(Step.ASK, f"asking Dify, {follows}", history=len(before)))
             try:
@@ -69,6 +77,8 @@ class Answering:
                 posts = posts_without_answer(AI_UNAVAILABLE, why, words, mode)
                 return _handed_off(AI_UNAVAILABLE, why, posts, facts)
             decision = decide(answer, self.policy)
+            if held := self._held(mode):  # since it was asked
+                return _handed_off(held, "", posts_without_answer(held, "", words, mode), facts)
         return Decided(
             Outcome(decision.action.value, decision.reason.value, decision.score),
             posts_for(decision, answer, words, mode),
@@ -79,6 +89,12 @@ class Answering:
             ),
             (*_sources(answer), _told(decision, answer, self.policy)),
         )
+
+    def _held(self, mode: Mode) -> str:
+        """Why nothing is answered now, "" when it may be."""
+        if self.hold is None:
+            return ""
+        return self.hold.reason(self.started, to_customers=mode is Mode.REPLY)
 
     async def _ask(self, question: Question, work: Work, conversation: str) -> Answer:
         """The answer, within the patience for all attempts together."""

@@ -40,7 +40,7 @@ async def bridge(settings: BridgeSettings, chat: Chat, chatwoot: httpx.AsyncClie
             route.name: ChatwootClient(chatwoot, route.bot_token, route.user_token)
             for route in settings.routes
         }
-        answering = Answering(chat, settings.policy, settings.patience)
+        answering = Answering(chat, settings.policy, settings.patience, settings.hold)
         worker = Worker(Turn(store, answering, clients, settings))
         work = asyncio.create_task(worker.run())
         try:

@@ -7,6 +7,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from kbtool.handoff import Policy
+from kbtool.hold import Hold
 
 
 class Mode(StrEnum):
@@ -53,12 +54,15 @@ class Patience:
 
 @dataclass(frozen=True, slots=True)
 class BridgeSettings:
-    """A whole bridge. `largest_body` is in bytes, `concurrency` the conversations worked on at once."""
+    """A whole bridge. `largest_body` is in bytes, `concurrency` the conversations worked on at once. `hold`
+    is the mark by which an operator holds answers back.
+    """
 
     store: Path
     routes: tuple[Route, ...]
     policy: Policy
     patience: Patience = Patience()
+    hold: Hold | None = None
     concurrency: int = 64
     largest_body: int = 1_000_000
 

@@ -13,6 +13,7 @@ from enum import StrEnum
 from bridge.settings import Mode
 from bridge.words import Words
 from kbtool.handoff import Action, Decision, Reason
+from kbtool.hold import MAINTENANCE, POLICY_STALE
 from kbtool.model import Answer, Hit
 from kbtool.smalltalk import Smalltalk
 
@@ -51,6 +52,8 @@ _REASONS = {
     NO_TEXT: "the message has no text to answer",
     POST_REFUSED: "Chatwoot did not take the reply",
     INTERNAL_ERROR: "the bridge failed on this message",
+    MAINTENANCE: "the knowledge base is being embedded anew",
+    POLICY_STALE: "the threshold was measured under another embedding model",
 }
 _SOURCES_SHOWN = 3
 _EXCERPT = 80

@@ -5,6 +5,7 @@ KbtoolError                  caught once, at the command's edge; prints one sent
 ├── ExportError              an export cannot be read: names path and line (exit 1)
 ├── GoldenError              a golden file is wrong: names file and line (exit 1)
 ├── RunInvalid               a run that proves nothing: errors, stale questions (exit 4)
+├── WorseModel               an embedding model that finds less than the one in use (exit 3)
 ├── ServiceError             somebody else's server
 │   ├── Unavailable          trying again may help
 │   ├── Rejected             trying again will not
@@ -61,6 +62,12 @@ class RunInvalid(KbtoolError):
     """The run cannot support a verdict: too many errors or stale questions."""
 
     exit_code = Exit.INVALID
+
+
+class WorseModel(KbtoolError):
+    """The new embedding model is a regression; the live dataset was not touched."""
+
+    exit_code = Exit.REGRESSION
 
 
 class ServiceError(KbtoolError):

@@ -22,7 +22,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from kbtool.chunk import split
 from kbtool.dify.client import DifyClient
 from kbtool.dify.objects import DatasetProfile, RetrievalProfile
-from kbtool.embedded import AppSettings, Engine, EngineSettings, Fault, create_app
+from kbtool.embedded import AppSettings, EmbeddingModel, Engine, EngineSettings, Fault, create_app
 from kbtool.model import Document, Kind, Page
 
 Value = TypeVar("Value")
@@ -60,6 +60,7 @@ class Server:
 
     path: Path
     faults: tuple[Fault, ...] = ()
+    models: tuple[EmbeddingModel, ...] = (EmbeddingModel(),)
     dies_after: int | None = None
     dies_answering: bool = False
     loses: str = ""
@@ -72,6 +73,7 @@ class Server:
                 path=self.path,
                 apps=(AppSettings(key="app-test", name="bot", datasets=(PROFILE.name,), top_k=5),),
                 faults=self.faults,
+                models=self.models,
             )
         )
         transport = _Counting(httpx.ASGITransport(engine), self)

@@ -9,7 +9,7 @@ import sys
 
 import typer
 
-from kbtool.cli import bridge, corpus, demo, embedded, evaluate, golden, ingest, init, sandbox, tune
+from kbtool.cli import bridge, corpus, demo, embedded, evaluate, golden, ingest, init, reembed, sandbox, tune
 from kbtool.errors import KbtoolError
 
 app = typer.Typer(
@@ -25,6 +25,7 @@ app.command("init")(init.init)
 app.command("clean")(corpus.clean)
 app.command("chunk")(corpus.chunk)
 app.command("ingest")(ingest.ingest)
+app.command("reembed")(reembed.reembed)
 app.add_typer(golden.app, name="golden")
 app.add_typer(evaluate.app, name="eval")
 app.command("tune")(tune.tune)

@@ -48,10 +48,13 @@ def serve(
 
     from bridge.settings import BridgeSettings
     from kbtool.config import load
+    from kbtool.hold import PLACE, Hold
 
     settings = load(config)
     route = _route(os.environ, bot, _mode(mode, settings, untuned=untuned), inbox or ())
-    bridge_settings = BridgeSettings(settings.resolve(str(store)), (route,), settings.policy)
+    bridge_settings = BridgeSettings(
+        settings.resolve(str(store)), (route,), settings.policy, hold=Hold(settings.resolve(PLACE))
+    )
     address = _address(chatwoot_url)
     from bridge.serve import listen
 

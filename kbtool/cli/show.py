@@ -22,6 +22,7 @@ _WORDS = {
     "verify": "Reading back",
     "delete": "Deleting",
     "ask": "Asking",
+    "embed": "Embedding",
 }
 _DONE = {"send": "sent", "verify": "read back", "delete": "deleted"}
 SECONDS_BETWEEN_LINES = 10.0
