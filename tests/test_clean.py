@@ -98,3 +98,7 @@ def test_of_equal_lines_as_many_are_on_record_as_went():
 def test_lines_in_another_order_are_not_on_record():
     assert dropped("one\ntwo\nthree\nfour", "three\nfour gone\none\ntwo") == []
     assert dropped("one\ntwo\nthree\nfour", "three\none\ntwo") == ["four"]
+
+
+def test_spaces_alone_are_nothing_to_record():
+    assert dropped("|  a  |   |\n|    |   |\n-  -", "| a | |\n| | |\n- -") == []

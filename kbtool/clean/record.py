@@ -59,8 +59,8 @@ def _dropped(before: str, after: str) -> Iterator[str]:
     for old, new in changes:
         for line in old:
             words = _UNITS.findall(line)
-            if not words and empty[line] > 0:
-                empty[line] -= 1
+            if not words and empty[signs := "".join(line.split())] > 0:
+                empty[signs] -= 1
                 yield line
             elif not any(word in gone for word in words):
                 continue
@@ -92,7 +92,7 @@ def _bare(text: str) -> Sequence[str]:
 
 
 def _missing(changes: Sequence[tuple[list[str], list[str]]]) -> tuple[Counter[str], Counter[str]]:
-    """The words that the changes took away, and the lines without words, such as an empty bullet."""
+    """The words that the changes took away, and the signs of lines without words, such as an empty bullet."""
     words: tuple[list[str], list[str]] = ([], [])
     wordless: tuple[list[str], list[str]] = ([], [])
     for change in changes:
@@ -101,7 +101,7 @@ def _missing(changes: Sequence[tuple[list[str], list[str]]]) -> tuple[Counter[st
                 found = _UNITS.findall(line)
                 words[side].extend(found)
                 if not found:
-                    wordless[side].append(line)
+                    wordless[side].append("".join(line.split()))
     return Counter(words[0]) - Counter(words[1]), Counter(wordless[0]) - Counter(wordless[1])
 
 
