@@ -164,6 +164,7 @@ def assert_equal(text: str) -> None:
 @example("- a\n\n ```\n\nfoo\n```\n\n# b")
 @example("- a\n- b | c\n--|--")
 @example("<x y=\0>")
+@example("a\n| b |\n|---|\n")
 @example("- a\nlazy\n\n ```\n\na\n\n# b\n```\n\nc")
 @example("-\n\n <!--\n\n# b\n-->\n\nc")
 def test_any_text_has_the_blocks_that_markdown_it_sees(text: str) -> None:
@@ -190,15 +191,32 @@ def test_a_case_of_the_checklist_has_the_blocks_that_markdown_it_sees(path: Path
     assert_equal(path.read_text(encoding="utf-8"))
 
 
-def test_a_tidy_page_is_read_by_its_lines_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+def lines_parsed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many lines the parser is given each time that it is asked."""
     asked: list[int] = []
     parse = parser.parse
 
     def counted(lines: Sequence[str], first: int) -> list[Block]:
-        asked.append(first)
+        asked.append(len(lines))
         return parse(lines, first)
 
     monkeypatch.setattr(parser, "parse", counted)
+    return asked
+
+
+@pytest.mark.parametrize("item", ["- a\nlazy\n", "-\n\n", "- a\n" * 3 + "-\n"])
+def test_a_long_list_of_odd_items_is_parsed_in_stretches(item: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = lines_parsed(monkeypatch)
+    lines = (item * 5000 + "\n# end").split("\n")
+    blocks = list(scan(lines))
+    assert max(asked) < 2100
+    assert {block.kind for block in blocks[:-1]} == {"list"}
+    assert [block.text for block in blocks if block.kind == "heading"] == ["end"]
+    assert sum(asked) < 2 * len(lines)
+
+
+def test_a_tidy_page_is_read_by_its_lines_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = lines_parsed(monkeypatch)
     tidy = (
         "# Setup\n\nSome text\non two lines.\n\n- a\n- b\n    - c\n    \n    text of b\n\n1. one\n2. two\n\n"
         "> quoted\n> more\n\n| K | V |\n| --- | --- |\n| a | b |\n\n```sh\n# no heading\n```\n\n"

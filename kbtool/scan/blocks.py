@@ -18,6 +18,9 @@ from kbtool.scan.block import Block
 
 _LIST_MARKS = frozenset(" \t-+*0123456789")
 _DEEPEST = 50  # lists and quotes in each other; what is deeper is not looked into
+nested.LONGEST = (
+    2000  # lines that the parser, which keeps a kilobyte for each, is given at once where they can be parted
+)
 _MOST_CELLS = 0x10000  # that markdown-it-py adds to the short rows of one table
 
 
@@ -185,9 +188,11 @@ def _definition(view: _View, row: int) -> _Read | None:
 
 
 def _odd(view: _View, first: int) -> _Read:
-    """The blocks down to where the page begins anew, by the parser."""
+    """The blocks down to where the page begins anew, by the parser; a very long list comes as several."""
     last = first + 1
     while last < len(view.lines) and not _begins_anew(view.lines, last):
+        if last - first >= nested.LONGEST and _begins_item(view.lines, last):
+            break
         last += 1
     found = parser.parse(view.lines[first:last], view.first + first)
     # A fence or an HTML block at the end may be open still, and go on behind those lines.
@@ -200,6 +205,13 @@ def _odd(view: _View, first: int) -> _Read:
 def _begins_anew(lines: Sequence[str], row: int) -> bool:
     """Whether no list, quote or paragraph from above can reach this line."""
     return lines[row][:1] not in _LIST_MARKS and lines[row] != "" and at.is_blank(lines[row - 1])
+
+
+def _begins_item(lines: Sequence[str], row: int) -> bool:
+    """Whether an item begins here that is in no other: it has no indent, and no paragraph goes on with it."""
+    line = lines[row]
+    is_item = line[:1] not in {"", " "} and at.ITEM.match(line) is not None
+    return is_item and (at.is_blank(lines[row - 1]) or at.ends_paragraph(line))
 
 
 _READERS: dict[str, tuple[_Reader, ...]] = {

@@ -17,13 +17,16 @@ _ITEM = re.compile(r" {0,3}(?:([-+*])|[0-9]{1,9}([.)])) (?: {0,3}(?=[^ ])|(?= {4
 _QUOTE_MARK = re.compile(r" {0,3}> ?")
 _TEXT = re.compile(r"[^>\s\-+*.)0-9]")
 
+LONGEST = 2000
+"""Lines of an odd list that the parser is given at once: it keeps a kilobyte for each."""
+
 
 def end_of_list(lines: Sequence[str], first: int) -> int | None:
-    """The line after the list that begins at line `first`."""
+    """The line after the list that begins at line `first`, or after the plain part of a very long one."""
     indent, mark = _item(_untabbed(lines[first]))
     if not indent or _has_quoted_tab(lines[first]):
         return None
-    is_after_blank = False
+    start, is_after_blank = first, False
     for row in range(first + 1, len(lines)):
         line = lines[row]
         if not line or at.is_blank(line):
@@ -31,15 +34,19 @@ def end_of_list(lines: Sequence[str], first: int) -> int | None:
             continue
         if "\t" in line:
             if _has_quoted_tab(line):
-                return None
+                break
             line = _untabbed(line)
         if line[:indent].strip(" "):
             own, sign = _item(line)
             if sign != mark or at.is_rule(line):
-                return row if _is_below(line, mark, is_after_blank=is_after_blank) else None
-            indent = own
+                if _is_below(line, mark, is_after_blank=is_after_blank):
+                    return row
+                break
+            start, indent = row, own
         is_after_blank = False
-    return len(lines)
+    else:
+        return len(lines)
+    return start if start - first >= LONGEST else None
 
 
 def items(lines: Sequence[str], first: int, last: int) -> Iterator[tuple[int, list[str]]]:
