@@ -59,6 +59,13 @@ def unpack(folder: Path, pages: int, seed: int) -> None:
     made.unlink()
 
 
+def flatten(source: Path, folder: Path) -> None:
+    """The HTML pages anywhere below `source`, side by side in one folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, path in enumerate(sorted(source.rglob("*.html"))):
+        (folder / f"{number:05}.html").write_bytes(path.read_bytes())
+
+
 def judge(pages: Iterable[tuple[str, str]]) -> Kept:
     """Each page's HTML against the Markdown that was made of it."""
     words, boxes, tables, fences = [0, 0], [0, 0], [0, 0], [0, 0]
