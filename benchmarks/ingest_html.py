@@ -30,6 +30,7 @@ _WORD = re.compile(r"[^\W_]+")
 _MARKS = re.compile(r"[*`\\~]")
 _PIPES = re.compile(r"(?m)^[ >]*\|?[ :]*-{3,}[ :]*(?:\|[ :]*-{3,}[ :]*)+\|?[ ]*$")
 _FENCE = re.compile(r"(?ms)^[ >]*(`{3,}|~{3,})[^\n]*\n(.*?)^[ >]*\1")
+_EDGES = re.compile("^(p|li|h[1-6]|t[dhr]|div|pre|br|blockquote|summary|figure|figcaption|details)$")
 _DROPPED = "style, script, .katex-html, .katex-mathml mrow, .table_of_contents, .icon, .checkbox"
 
 
@@ -89,8 +90,9 @@ def judge(pages: Iterable[tuple[str, str]]) -> Kept:
         fences[0] += (code & Counter(_code(found[2]) for found in _FENCE.finditer(text))).total()
         for hidden in root.select(_DROPPED):
             hidden.decompose()
-        for edge in root.find_all(re.compile("^(p|li|h[1-6]|t[dh]|div|pre|summary|figure|figcaption)$")):
-            edge.append(NavigableString(" "))
+        for edge in (*root.find_all(_EDGES), *root.select(".selected-value")):
+            edge.insert_before(NavigableString(" "))
+            edge.insert_after(NavigableString(" "))
         needed = Counter(_WORD.findall(_MARKS.sub("", root.get_text())))
         words[1] += needed.total()
         words[0] += (needed & Counter(_WORD.findall(plain))).total()
