@@ -159,7 +159,11 @@ def main() -> None:
         if not path.exists():
             pages = given.pages // 10 if name == "small" else given.pages
             save(path, pages, SEED, changed=CHANGED if name == "changed" else None)
-    html: Path = given.html_folder or cache / f"html-{given.html_pages}"
+    html = cache / f"html-{given.html_pages}"
+    if given.html_folder:
+        html = cache / "html-real"
+        shutil.rmtree(html, ignore_errors=True)
+        ingest_html.flatten(given.html_folder, html)
     ingest_html.unpack(html, given.html_pages, SEED)
 
     work = Workplace(cache / "work", exports)

@@ -30,6 +30,7 @@ _WORD = re.compile(r"[^\W_]+")
 _MARKS = re.compile(r"[*`\\~]")
 _PIPES = re.compile(r"(?m)^[ >]*\|?[ :]*-{3,}[ :]*(?:\|[ :]*-{3,}[ :]*)+\|?[ ]*$")
 _FENCE = re.compile(r"(?ms)^[ >]*(`{3,}|~{3,})[^\n]*\n(.*?)^[ >]*\1")
+_EDGES = re.compile("^(p|li|h[1-6]|t[dhr]|div|pre|br|blockquote|summary|figure|figcaption|details)$")
 _DROPPED = "style, script, .katex-html, .katex-mathml mrow, .table_of_contents, .icon, .checkbox"
 
 
@@ -59,6 +60,13 @@ def unpack(folder: Path, pages: int, seed: int) -> None:
     made.unlink()
 
 
+def flatten(source: Path, folder: Path) -> None:
+    """The HTML pages anywhere below `source`, side by side in one folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, path in enumerate(sorted(source.rglob("*.html"))):
+        (folder / f"{number:05}.html").write_bytes(path.read_bytes())
+
+
 def judge(pages: Iterable[tuple[str, str]]) -> Kept:
     """Each page's HTML against the Markdown that was made of it."""
     words, boxes, tables, fences = [0, 0], [0, 0], [0, 0], [0, 0]
@@ -82,8 +90,9 @@ def judge(pages: Iterable[tuple[str, str]]) -> Kept:
         fences[0] += (code & Counter(_code(found[2]) for found in _FENCE.finditer(text))).total()
         for hidden in root.select(_DROPPED):
             hidden.decompose()
-        for edge in root.find_all(re.compile("^(p|li|h[1-6]|t[dh]|div|pre|summary|figure|figcaption)$")):
-            edge.append(NavigableString(" "))
+        for edge in (*root.find_all(_EDGES), *root.select(".selected-value")):
+            edge.insert_before(NavigableString(" "))
+            edge.insert_after(NavigableString(" "))
         needed = Counter(_WORD.findall(_MARKS.sub("", root.get_text())))
         words[1] += needed.total()
         words[0] += (needed & Counter(_WORD.findall(plain))).total()

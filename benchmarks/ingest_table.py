@@ -74,8 +74,8 @@ def table(result: Result) -> str:
     ]
     head = (
         f"{result.pages:,} generated Notion pages ({size / MEGA:.0f} MB of Markdown in en, zh and ja, zips"
-        f" in a zip), {result.rounds} interleaved rounds, medians with smallest and largest. Splitters other than"
-        f" LangChain's first are timed on as many pages as they split in four seconds. `{COMMAND}`"
+        f" in a zip), {result.rounds} interleaved rounds, medians with smallest and largest. Splitters other"
+        f" than LangChain's first are timed on as many pages as they split in four seconds. `{COMMAND}`"
     )
     return "\n".join([head, "", *rows, "", *told])
 

@@ -14,13 +14,13 @@ from kbtool.clean import clean
 from kbtool.exports import read
 
 SEED = 1
-PAGES = 8
+PAGES = 4
 
 
 def test_the_same_seed_gives_the_same_export_and_an_edit_changes_one_page(tmp_path: Path) -> None:
     for name, changed in (("one.zip", None), ("two.zip", None), ("edited.zip", 3)):
         save(tmp_path / name, PAGES, SEED, changed=changed)
-    one, two, edited = (read([tmp_path / name]).pages for name in ("one.zip", "two.zip", "edited.zip"))
+    one, edited = (read([tmp_path / name]).pages for name in ("one.zip", "edited.zip"))
     assert (tmp_path / "one.zip").read_bytes() == (tmp_path / "two.zip").read_bytes()
     before, after = ({page.key: page.markdown for page in pages} for pages in (one, edited))
     assert before.keys() == after.keys()
