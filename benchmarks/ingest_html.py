@@ -111,8 +111,8 @@ def _code(text: str) -> str:
 def convert(page: str, name: str) -> str:
     """The page as our reader hands it to cleaning: title, properties, body."""
     draft = notion_html.parse(File("", name, name, name, None), page)
-    if isinstance(draft, Skipped):
-        raise SystemExit(f"{name}: {draft.reason}")
+    if draft is None or isinstance(draft, Skipped):
+        raise SystemExit(f"{name}: {draft.reason if draft else 'no Notion page'}")
     properties = "\n".join(f"{key}: {value}" for key, value in draft.properties.items())
     return f"# {draft.title}\n\n{properties}\n\n{draft.markdown}\n"
 

@@ -138,8 +138,8 @@ def test_metadata_is_written_merged_or_replaced_and_bounds_a_search() -> None:
             client = its.client
             dataset = await its.dataset("refunds in Berlin", "refunds in Vienna")
             documents = {document.name: document.id for document in await client.documents(dataset)}
-            fields = await client.require_metadata_fields(dataset, ["city", "kind"])
-            fields |= await client.require_metadata_fields(dataset, ["year"], kind="number")
+            fields = await client.require_metadata_fields(dataset, {"city": "string", "kind": "string"})
+            fields |= await client.require_metadata_fields(dataset, {"year": "number"})
             await client.write_metadata(
                 dataset,
                 fields,

@@ -150,7 +150,7 @@ def test_what_is_done_twice_by_a_lost_answer_is_found_again() -> None:
         )
         async with over_http(*lost) as its:
             dataset = await its.dataset()
-            await its.client.require_metadata_fields(dataset, ["city"])
+            await its.client.require_metadata_fields(dataset, {"city": "string"})
             datasets = [found async for found in its.client.datasets()]
             return len(datasets), len(await its.client.metadata_fields(dataset))
 

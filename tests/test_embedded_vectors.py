@@ -71,7 +71,7 @@ def test_what_is_found_follows_every_change_of_the_index() -> None:
 def test_conditions_on_metadata_bound_a_search_by_vectors() -> None:
     async def story() -> list[str]:
         async with searching() as (its, _, dataset):
-            fields = await its.client.require_metadata_fields(dataset, ["kind"])
+            fields = await its.client.require_metadata_fields(dataset, {"kind": "string"})
             values = {
                 document.id: {"kind": document.name} for document in await its.client.documents(dataset)
             }

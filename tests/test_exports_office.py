@@ -8,6 +8,7 @@ import re
 import zipfile
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -36,7 +37,7 @@ def page_of(tmp_path: Path, name: str, data: bytes) -> Page:
     return page
 
 
-def words_of(tmp_path: Path, *body: str, **parts: str) -> str:
+def words_of(tmp_path: Path, *body: str, **parts: Any) -> str:
     return page_of(tmp_path, "Guide.docx", docx(*body, title="Guide", **parts)).markdown
 
 
@@ -300,7 +301,7 @@ def test_prices_and_shares_of_a_sheet_keep_their_formats(tmp_path):
 
 
 def test_every_row_of_a_long_sheet_is_there(tmp_path):
-    rows = [["Part", "Price"], *([f"P{n}", n] for n in range(5_000))]
+    rows: list[list[object]] = [["Part", "Price"], *([f"P{n}", n] for n in range(5_000))]
     markdown = page_of(tmp_path, "parts.xlsx", xlsx({"Parts": rows})).markdown
     assert markdown.count("\n") == 5_001
     assert markdown.endswith("| P4999 | 4999 |")

@@ -83,9 +83,7 @@ def test_the_struck_source_reads_as_the_source():
 
 def test_every_rule_that_can_fire_gives_its_reason():
     known = reasons()
-    assert set(known) == {rule.__name__ for rule, _ in RULES} | set(notion_html.LEFT_OUT) | set(
-        plain_html.LEFT_OUT
-    )
+    assert set(known) == {rule.name for rule in RULES} | set(notion_html.LEFT_OUT) | set(plain_html.LEFT_OUT)
     assert all(len(reason.split()) > 3 for reason in known.values())
 
 

@@ -121,4 +121,3 @@ def _parse(file: File, data: bytes, forced: Kind | None) -> Draft | Skipped:
         if found is not None:
             return found
     return Skipped(file.source, "not a page of a known form")
-

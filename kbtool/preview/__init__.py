@@ -135,7 +135,7 @@ class Totals:
 
 def reasons() -> dict[str, str]:
     """Each rule's reason: its docstring, or what its reader says about it."""
-    written = {rule.__name__: " ".join((rule.__doc__ or "").split()) for rule, _ in RULES}
+    written = {rule.name: " ".join((rule.apply.__doc__ or "").split()) for rule in RULES}
     return {**written, **notion_html.LEFT_OUT, **plain_html.LEFT_OUT}
 
 
