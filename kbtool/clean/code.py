@@ -121,7 +121,7 @@ def _code(
     for block in _leaves(scan(blank), blank):
         first, last = block.first, block.last
         if block.kind in {"code", "fence"} or (block.kind == "html" and _is_pre(blank[first])):
-            while last > first and not lines[last - 1].strip():
+            while last > first and not lines[last - 1].strip(" \t"):
                 last -= 1
             blocks.append((first, last))
         elif block.kind == "table":
