@@ -89,12 +89,13 @@ def pack_document(document: Document) -> bytes:
         [section.heading_path, section.contains, [[c.heading_path, c.text] for c in section.children]]
         for section in document.sections
     ]
-    return _pack([document.key, document.slug, document.title, document.source, document.language, sections])
+    head = [document.key, document.slug, document.title, document.source, document.language]
+    return _pack([*head, sections, dict(document.properties)])
 
 
 def unpack_document(data: bytes) -> Document:
     """The inverse of `pack_document`."""
-    key, slug, title, source, language, sections = json.loads(data)
+    key, slug, title, source, language, sections, properties = json.loads(data)
     return Document(
         key,
         slug,
@@ -109,4 +110,5 @@ def unpack_document(data: bytes) -> Document:
             )
             for path, contains, children in sections
         ),
+        properties,
     )

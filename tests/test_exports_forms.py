@@ -33,7 +33,7 @@ def test_the_page_is_as_expected(folder):
         "key": page.key,
         "properties": dict(cleaned.page.properties),
         "removed": [[removal.rule, removal.text] for removal in cleaned.removals],
-        "notes": [skip.reason for skip in export.skipped],
+        "notes": [note.text for note in export.notes],
     }
     assert {name: seen[name] for name in facts} == facts
 

@@ -149,7 +149,7 @@ def test_no_page_overwrites_another_when_it_is_written(shop: Path) -> None:
     done = kbtool("clean", "--json", cwd=shop)
     written = sorted((shop / "clean").rglob("*.md"))
     assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["pages"] == len(written) == 7
+    assert len(json.loads(done.stdout)["pages"]) == len(written) == 7
     assert len({path.read_text(encoding="utf-8") for path in written}) == 7
     kbtool("clean", cwd=shop)
     assert sorted((shop / "clean").rglob("*.md")) == written
@@ -253,6 +253,7 @@ async def _is_waited_for(command: Kbtool) -> bool:
 def test_an_edit_in_dify_is_found_by_verify_alone(shop: Path) -> None:
     kbtool("ingest", "--yes", cwd=shop)
     with closing(sqlite3.connect(shop / ".kbtool" / "embedded.sqlite")) as engine, engine:
+        engine.create_function("keywords_in", 1, lambda _: "[]")  # what the table's triggers ask for
         engine.execute("UPDATE segments SET content = replace(content, 'About Returns', 'Lies')")
     assert kbtool("ingest", "--check", cwd=shop).returncode == 0
     told = json.loads(kbtool("ingest", "--plan", "--verify", "--json", cwd=shop).stdout)

@@ -55,6 +55,12 @@ def titles_only(value: str) -> str:
     return _ANCHOR.sub("", _PATH.sub(_without_path, value)) if "(" in value or "<" in value else value
 
 
+def paths_of(value: str) -> tuple[str, ...]:
+    """What `titles_only` takes out of a value."""
+    paths = (found["path"] for found in _PATH.finditer(value) if not _without_path(found))
+    return (*paths, *_ANCHOR.findall(value))
+
+
 def _without_path(found: re.Match[str]) -> str:
     path = found["path"]
     leads_to_page = path.endswith((".md", ".csv", ".html")) and _ENCODED.search(path)

@@ -51,6 +51,8 @@ def parse(file: File, data: bytes) -> Draft | Skipped:
         title = heading
     if heading and key(heading) != key(title):
         blocks = word.blocks
+    elif heading and word.title:
+        removals.append(Removal("repeated_titles", heading))
     if word.title and key(word.title) != key(title):
         blocks = (word.title, *blocks)
     markdown = joined(blocks)

@@ -12,12 +12,12 @@ import re
 from pathlib import PurePosixPath
 
 from kbtool.clean import gfm
-from kbtool.clean.properties import titles_only
+from kbtool.clean.properties import paths_of, titles_only
 from kbtool.errors import ExportError
 from kbtool.exports.archive import File
 from kbtool.exports.draft import Draft
 from kbtool.exports.names import split_id
-from kbtool.model import Kind
+from kbtool.model import Kind, Removal
 
 _ALL = "_all"
 
@@ -52,7 +52,17 @@ def parse(file: File, text: str) -> Draft | None:
     table = [header, *(_padded(row, len(header)) for row in rows[1:])]
     markdown = gfm.table([[_cell(cell) for cell in row] for row in table]) if len(rows) > 1 else ""
     columns = frozenset(cell for cell in header[1:] if cell)  # the first is the row's title
-    return Draft(file, Kind.NOTION_DATABASE, name or "Untitled", markdown, key=page_id, columns=columns)
+    return Draft(
+        file,
+        Kind.NOTION_DATABASE,
+        name or "Untitled",
+        markdown,
+        key=page_id,
+        columns=columns,
+        removals=tuple(
+            Removal("relation_paths", path) for row in table for cell in row for path in paths_of(cell)
+        ),
+    )
 
 
 def _padded(row: list[str], width: int) -> list[str]:

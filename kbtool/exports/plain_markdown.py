@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import PurePosixPath
 
-from kbtool.clean.code import outside_code
 from kbtool.clean.targets import key
 from kbtool.exports import front_matter, lark_markdown
 from kbtool.exports.archive import File
 from kbtool.exports.draft import Draft
 from kbtool.exports.notion_markdown import split_title
 from kbtool.model import Kind
-
-_TITLE = re.compile(r"(?m)^#[ \t]+(?P<title>\S.*?)(?:[ \t]+#+)?[ \t]*$\n*")
-_MASKED = re.compile("[\U000f0000-\U0010ffff]")  # code, as `outside_code` shows it
-_UNDERLINED = re.compile(r"\A\s*(?P<title>[^\s>#|`~*+-].*?)[ \t]*\n=+[ \t]*(?:\n+|\Z)")
+from kbtool.scan import scan
 
 
 def parse(file: File, text: str) -> Draft:
@@ -37,24 +32,18 @@ def parse(file: File, text: str) -> Draft:
 
 
 def _title(body: str) -> tuple[str, str]:
-    """The first line's `#`, or the page's only one further down, behind badges or a note; and the rest."""
+    """The heading that a page begins with, or its only one of the first level, behind badges or a note.
+
+    With it goes the rest of the page. Headings are those that the chunker sees, never a `#` in code; one
+    with code in it stays where it is, since no cleaning rule would know it for code in a title.
+    """
     heading, rest = split_title(body)
     if heading or rest != body:
         return heading, rest
-    underlined = _UNDERLINED.match(body)
-    if underlined:
-        return underlined["title"], body[underlined.end() :]
-    return _only_heading(body)
-
-
-def _only_heading(body: str) -> tuple[str, str]:
-    found: list[str] = []
-
-    def without(outside: str) -> str:
-        titles = [match["title"] for match in _TITLE.finditer(outside)]
-        found.extend(titles)
-        return _TITLE.sub("", outside) if len(titles) == 1 else outside
-
-    rest = outside_code(body, without)
-    is_one = len(found) == 1 and not _MASKED.search(found[0])
-    return (found[0], rest) if is_one else ("", body)
+    lines = body.split("\n")
+    blocks = list(scan(lines))
+    titles = [block for block in blocks if block.kind == "heading" and block.level == 1]
+    if not titles or (len(titles) > 1 and titles[0] is not blocks[0]) or "`" in titles[0].text:
+        return "", body
+    first, last = titles[0].first, titles[0].last
+    return titles[0].text, "\n".join([*lines[:first], *lines[last:]]).lstrip("\n")

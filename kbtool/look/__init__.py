@@ -5,14 +5,18 @@ from __future__ import annotations
 import base64
 import hashlib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import jinja2
+if TYPE_CHECKING:
+    import jinja2
 
 _BASE = Path(__file__).parent / "base.css"
 
 
 def environment(templates: Path) -> jinja2.Environment:
     """Templates of a folder, in which all text is escaped and a name that is not there is an error."""
+    import jinja2  # noqa: PLC0415 takes long, and values of reports are wanted without a page
+
     return jinja2.Environment(
         loader=jinja2.FileSystemLoader(templates),
         autoescape=True,
