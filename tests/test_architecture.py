@@ -17,6 +17,7 @@ LAYERS = (
     ("kbtool.cli",),
     ("bridge.sandbox",),
     ("bridge",),
+    ("kbtool.doctor",),
     ("kbtool.reembed.procedure",),
     ("kbtool.reembed.measuring",),
     ("kbtool.reembed",),

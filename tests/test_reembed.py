@@ -138,7 +138,7 @@ def test_the_live_dataset_is_embedded_by_the_new_model_measured_and_proven(
             assert shop.vectors.texts[NEW] == 0
             report = await shop.change(shop.server())
             assert report.before.hits == report.trial.hits == report.after.hits == len(TOPICS)
-            assert (report.old[1], report.new[1], report.is_rebuilt) == (OLD, NEW, False)
+            assert (report.old[1], report.new[1], report.mended) == (OLD, NEW, "")
             assert report.proof.lowest > 0.99
             assert report.held_seconds > 0
             assert (await shop.datasets()).keys() == {"help"}
@@ -161,7 +161,7 @@ def test_a_server_that_keeps_the_old_model_in_silence_is_found_out_and_mended(
             assert (await shop.datasets())["help"].embedding_model == NEW, "which is what Dify says"
             assert shop.is_held
             report = await shop.change(shop.server())
-            assert report.is_rebuilt
+            assert report.mended == "switched back and again"
             assert report.proof.lowest > 0.99
             assert await shop.top_score(OWN) > 0.99
             assert report.after.hits == len(TOPICS)

@@ -9,7 +9,20 @@ import sys
 
 import typer
 
-from kbtool.cli import bridge, corpus, demo, embedded, evaluate, golden, ingest, init, reembed, sandbox, tune
+from kbtool.cli import (
+    bridge,
+    corpus,
+    demo,
+    doctor,
+    embedded,
+    evaluate,
+    golden,
+    ingest,
+    init,
+    reembed,
+    sandbox,
+    tune,
+)
 from kbtool.errors import KbtoolError
 
 app = typer.Typer(
@@ -29,6 +42,7 @@ app.command("reembed")(reembed.reembed)
 app.add_typer(golden.app, name="golden")
 app.add_typer(evaluate.app, name="eval")
 app.command("tune")(tune.tune)
+app.add_typer(doctor.app, name="doctor")
 app.add_typer(embedded.app, name="embedded")
 app.add_typer(bridge.app, name="bridge")
 app.command("sandbox")(sandbox.sandbox)

@@ -114,12 +114,10 @@ def _show(report: Report, *, was_tuned: bool, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(report.as_json(), ensure_ascii=False, indent=1))
         return
-    rebuilt = (
-        "; the server kept the old vectors, so every document was made anew" if report.is_rebuilt else ""
-    )
+    mended = f"; what the server had kept was {report.mended}" if report.mended else ""
     typer.echo(
         f"{report.old[1]} → {report.new[1]}: found {report.before.words} before, {report.after.words} after. "
-        f"{report.proof.sampled} chunks found their own text at {report.proof.lowest:.2f} or better{rebuilt}."
+        f"{report.proof.sampled} chunks found their own text at {report.proof.lowest:.2f} or better{mended}."
     )
     typer.echo(f"Answers were held back for {report.held_seconds:.0f} s.")
     if was_tuned:

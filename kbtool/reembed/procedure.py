@@ -1,8 +1,9 @@
 """The steps of a change of the embedding model, in order; each can be repeated after an interruption.
 
 The bridge is held back from before the switch until the new vectors are proven and measured. Where the
-server cannot switch, the trial dataset is what there is to change to; where it says that it switched and did
-not, every document is deleted and ingested anew, and proven again.
+server cannot switch, the trial dataset is what there is to change to. Where it says that it switched and did
+not, it is switched back and again, which drops the vectors (contract §2.2), and if that proves nothing
+either, every document is deleted and ingested anew.
 """
 
 from __future__ import annotations
@@ -28,7 +29,9 @@ from kbtool.sync.waiting import Pace, Progress, quiet, settle
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What the change was worth. `held_seconds` is how long answers were held back."""
+    """What the change was worth. `mended` is what it took where the server did not do what it said;
+    `held_seconds` is how long answers were held back.
+    """
 
     old: tuple[str, str]
     new: tuple[str, str]
@@ -36,7 +39,7 @@ class Report:
     trial: Measured
     after: Measured
     proof: Proof
-    is_rebuilt: bool
+    mended: str
     held_seconds: float
 
     def as_json(self) -> dict[str, Any]:
@@ -47,7 +50,7 @@ class Report:
             "trial": self.trial.as_json(),
             "after": self.after.as_json(),
             "proof": {"sampled": self.proof.sampled, "lowest": self.proof.lowest},
-            "rebuilt": self.is_rebuilt,
+            "mended": self.mended,
             "held_seconds": round(self.held_seconds, 1),
         }
 
@@ -118,14 +121,16 @@ class Reembedding:
         self.hold.put(MAINTENANCE, state.held_since)
         if (live.embedding_provider, live.embedding_model) != state.new:
             await self._change_model(live, state)
-        await self._done(live.id)
+        await self._embedded(live.id)
+        await self._ingest(self.wanted, Asked())  # what failed or stays at work is sent anew
         trial_id = (await self._trial()).id
-        rendered, technique = self.project.rendered, self.wanted.technique
-        proof = await prove(self.client, live.id, trial_id, rendered, technique)
+        proof, mended = await self._prove(live.id, trial_id), ""
+        if proof.doubt:
+            await self._switch_again(live, state)
+            proof, mended = await self._prove(live.id, trial_id), "switched back and again"
         if proof.doubt:
             await self._ingest(self.wanted, Asked(rebuild=True))
-            state = self.folder.write(replace(state, is_rebuilt=True))
-            proof = await prove(self.client, live.id, trial_id, rendered, technique)
+            proof, mended = await self._prove(live.id, trial_id), "made anew, document by document"
         if proof.doubt:
             raise IndexingFailed(
                 f"The vectors of “{live.name}” are not those of {state.new[1]}: {proof.doubt}",
@@ -133,7 +138,7 @@ class Reembedding:
             )
         after = await self._measure(live, "after")
         held = self.clock() - state.held_since
-        return Report(state.old, state.new, before, trial, after, proof, state.is_rebuilt, held)
+        return Report(state.old, state.new, before, trial, after, proof, mended, held)
 
     async def end(self) -> None:
         """Take away what only the change needed; the trial stays where an app uses it."""
@@ -182,16 +187,23 @@ class Reembedding:
         replies = self.folder.replies(name)
         return await measure(self.project, self.client, dataset.id, replies, self.progress)
 
-    async def _change_model(self, live: Dataset, state: State) -> None:
+    async def _prove(self, live_id: str, trial_id: str) -> Proof:
+        return await prove(self.client, live_id, trial_id, self.project.rendered, self.wanted.technique)
+
+    async def _switch_again(self, live: Dataset, state: State) -> None:
+        """Naming the same model once more would do nothing (recording 232)."""
+        for model in (state.old, state.new):
+            await self.client.change_model(live.id, self._change(live, model))
+            await self._embedded(live.id)
+        await self._ingest(self.wanted, Asked())
+
+    def _change(self, live: Dataset, model: tuple[str, str]) -> ModelChange:
         """Technique, model and provider together; and the weights, which else name the old one (#27693)."""
-        change = ModelChange(
-            embedding_model=state.new[1],
-            embedding_provider=state.new[0],
-            technique=self.wanted.technique,
-            retrieval=with_model(live.retrieval, state.new),
-        )
+        return ModelChange(model[1], model[0], self.wanted.technique, with_model(live.retrieval, model))
+
+    async def _change_model(self, live: Dataset, state: State) -> None:
         try:
-            await self.client.change_model(live.id, change)
+            await self.client.change_model(live.id, self._change(live, state.new))
         except Rejected as error:
             self.hold.lift()
             self.folder.write(replace(state, held_since=0.0))
@@ -203,10 +215,10 @@ class Reembedding:
                 f'set [dify] dataset = "{self._trial_name}", and rename it later.',
             ) from error
 
-    async def _done(self, dataset_id: str) -> None:
-        """Wait until all is embedded; documents that failed or stay at work are made anew.
+    async def _embedded(self, dataset_id: str) -> None:
+        """Wait until nothing is being embedded.
 
-        At first all of them still look done (444), so the first sign is waited for, a while.
+        At first all documents still look done (444), so the first sign is waited for, a while.
         """
         until = time.monotonic() + self.notice
         while not await self.client.documents(dataset_id, status="indexing") and time.monotonic() < until:
@@ -222,7 +234,6 @@ class Reembedding:
             stall=self.pace.stall,
             told=lambda settled: self.progress("embed", settled, len(ids)),
         )
-        await self._ingest(self.wanted, Asked())
 
 
 def with_model(retrieval: RetrievalProfile | None, model: tuple[str, str]) -> RetrievalProfile | None:

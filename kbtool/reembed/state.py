@@ -21,7 +21,6 @@ class State:
     new: Model
     is_approved: bool = False
     held_since: float = 0.0
-    is_rebuilt: bool = False
 
 
 @dataclass(frozen=True, slots=True)
