@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from kbtool.config import Secrets, Settings, load
+from kbtool.dify.objects import Condition
 from kbtool.errors import ConfigError
 from kbtool.model import Kind
 
@@ -135,3 +136,32 @@ def test_a_wrong_kind_or_age_names_its_line(tmp_path: Path, wrong: str) -> None:
     path = write(tmp_path, f"[corpus]\n{wrong}\n")
     message, _ = complaint(path)
     assert message.startswith(f"{path}:2: [corpus")
+
+
+def test_fields_filters_and_the_form_of_documents_are_read(tmp_path: Path) -> None:
+    text = (
+        '[dify]\nform = "segments"\n[metadata]\nproduct = "Product"\n'
+        '[retrieval]\nfilter = { product = "Kettle", kbtool_language = ["zh", "ja"] }\n'
+    )
+    settings = load(write(tmp_path, text))
+    assert settings.dataset_profile.doc_form == "hierarchical_model"
+    assert settings.retrieval_profile.conditions == (
+        Condition("product", "is", "Kettle"),
+        Condition("kbtool_language", "in", ("zh", "ja")),
+    )
+    assert settings.dataset_profile.retrieval.conditions == (), "a filter belongs to a question"
+
+
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [
+        ('[metadata]\nsource = "Source"\n', "'source' is a field of Dify's own"),
+        ('[metadata]\nkbtool_x = "X"\n', "what begins with 'kbtool_' is kbtool's own"),
+        ('[metadata]\n"My field" = "X"\n', "a name in small letters"),
+        ('[metadata]\nproduct = "P"\n[retrieval]\nfilter = { prodct = "a" }\n', "did you mean 'product'?"),
+        ('[dify]\nform = "flatt"\n', ":2: [dify] form"),
+    ],
+)
+def test_a_field_that_dify_would_refuse_is_named(tmp_path: Path, text: str, part: str) -> None:
+    message, _ = complaint(write(tmp_path, text))
+    assert part in message
