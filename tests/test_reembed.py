@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -12,7 +13,7 @@ import pytest
 from kbtool.config import load
 from kbtool.corpus import load as load_corpus
 from kbtool.dify.objects import Dataset, RetrievalProfile
-from kbtool.embedded import Fault, HalfEmbedded, MissingRoute, OldModelKept
+from kbtool.embedded import EngineSettings, Fault, HalfEmbedded, MissingRoute, OldModelKept, create_app
 from kbtool.errors import (
     ConfigError,
     IndexingFailed,
@@ -23,13 +24,14 @@ from kbtool.errors import (
     WorseModel,
 )
 from kbtool.evaluate.project import Project
-from kbtool.hold import MAINTENANCE, POLICY_STALE, Hold
+from kbtool.hold import MAINTENANCE, PLACE, POLICY_STALE, Hold
 from kbtool.reembed.procedure import Reembedding, Report, with_model
 from kbtool.reembed.state import Folder
 from kbtool.sync.apply import Sync
 from kbtool.sync.waiting import Pace
+from tests import forked
 from tests.embeddings import PROVIDER, EmbeddingServer, embedding_server
-from tests.server import Server, run
+from tests.server import Server, run, served
 
 OLD, NEW, POOR = "words-512", "other-words-512", "words-1"
 PACE = Pace(poll=0.1)
@@ -239,7 +241,7 @@ def test_interrupted_it_goes_on_and_holds_back_until_it_is_done(
                 assert not shop.is_held
                 assert (await shop.datasets()).keys() == {"help"}
                 assert await shop.top_score(OWN) > 0.99
-                after += 25
+                after += 40
 
     run(work())
 
@@ -257,6 +259,35 @@ def test_another_change_cannot_begin_before_the_first_one_has_ended(
                 await shop.change(shop.server(), POOR)
 
     run(work())
+
+
+def test_the_command_reports_lets_go_and_declares_the_threshold_void(
+    tmp_path: Path, project: Callable[[str], Project]
+) -> None:
+    async def work() -> None:
+        async with opened(tmp_path, project) as shop:
+            engine = create_app(EngineSettings(path=shop.path, models=shop.models))
+            async with served(engine) as address:
+                shop.build(NEW)
+                kb = (tmp_path / "kb.toml").read_text(encoding="utf-8")
+                tuned = '[handoff]\nthreshold = 0.61\nrun = "r"\nfingerprint = "f"\ntuned = "2026-01-01"\n'
+                real = kb.replace("[dify]", f'[dify]\nbase_url = "{address}/v1"')
+                (tmp_path / "kb.toml").write_text(real + tuned, encoding="utf-8")
+                key = {"DIFY_DATASET_KEY": "dataset-embedded"}
+                refused = await forked.kbtool("ingest", "--yes", cwd=tmp_path, **key)
+                assert (refused.returncode, "`kbtool reembed`" in refused.stderr) == (5, True)
+                done = await forked.kbtool("reembed", "--yes", "--json", cwd=tmp_path, **key)
+                assert done.returncode == 0, done.stderr
+                told = json.loads(done.stdout)
+                assert told["before"] == told["after"] == {"hits": 8, "questions": 8}
+                assert told["proof"]["lowest"] > 0.99
+                assert (await forked.kbtool("ingest", "--check", cwd=tmp_path, **key)).returncode == 0
+            await engine.aclose()
+
+    run(work())
+    handoff = load(tmp_path / "kb.toml").handoff
+    assert (handoff.threshold, handoff.tuned, handoff.run, handoff.fingerprint) == (0.61, "", "", "")
+    assert Hold(tmp_path / PLACE).reason(0.0, to_customers=True) == POLICY_STALE
 
 
 def test_weights_that_name_the_old_model_name_the_new_one() -> None:

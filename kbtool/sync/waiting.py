@@ -50,7 +50,7 @@ class Pace:
     rebuild_window: int = 10
     poll: float = 1.0
     patience: float = 60.0
-    stall: float = 300.0
+    stall: float = 600.0
     deadline: float = 1800.0
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
