@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from kbtool.dify.client import DifyClient
-from kbtool.embedded import FailingEmbedding, NoWorker
+from kbtool.embedded import FailingEmbedding, KnowledgeLimit, NoWorker
 from kbtool.errors import Unavailable, UnsafePlan
 from kbtool.sync.changes import Action, Asked
 from kbtool.sync.fields import DATE, HASH, KEY, REBUILDING, SLUG
@@ -171,6 +171,13 @@ def test_a_model_that_is_limited_for_a_moment_is_asked_again_in_the_same_run(
     limited = server(faults=(FailingEmbedding("parcel", "Rate limit reached", times=1),))
     run(ingest(limited, CORPUS))
     assert sent(limited.requests) == 4
+    assert run(plan_of(server(), CORPUS, verify=True)).is_empty
+
+
+def test_the_clouds_limit_of_requests_is_waited_out(server: Callable[..., Server]) -> None:
+    limited = server(faults=(KnowledgeLimit(requests=2, seconds=0.1),))
+    run(ingest(limited, CORPUS))
+    assert sent(limited.requests) > len(CORPUS), "some were refused at first"
     assert run(plan_of(server(), CORPUS, verify=True)).is_empty
 
 

@@ -121,7 +121,7 @@ async def _ingest(settings: Settings, wanted: Wanted, seen: show.Seen) -> int:
             if plan.is_empty:
                 _show_applied(plan, None, wanted)
                 return Exit.OK
-            if not wanted.yes and not _is_confirmed():
+            if not wanted.yes and not show.is_confirmed("Apply?"):
                 typer.echo("Nothing was changed.")
                 return Exit.PENDING
             with show.progress(is_quiet=wanted.as_json) as progress:
@@ -134,15 +134,6 @@ async def _ingest(settings: Settings, wanted: Wanted, seen: show.Seen) -> int:
                 )
     _show_applied(plan, applied, wanted)
     return Exit.OK
-
-
-def _is_confirmed() -> bool:
-    if not sys.stdin.isatty():
-        sys.stderr.write(
-            "error: not applied, since nobody can be asked here\n  Add --yes to apply the plan.\n"
-        )
-        raise typer.Exit(Exit.USAGE)
-    return typer.confirm("Apply?")
 
 
 def _show_plan(plan: Plan, wanted: Wanted) -> None:

@@ -65,7 +65,7 @@ async def _reembed(path: Path, settings: Settings, *, yes: bool, force: bool, as
                 typer.echo(f"hit@{settings.retrieval.top_k}: {before.words} now, {trial.words} on trial.")
             if not (force or state.is_approved):
                 work.require_no_worse(before, trial)
-            if not (yes or state.is_approved or typer.confirm("Switch the live dataset?")):
+            if not (yes or state.is_approved or show.is_confirmed("Switch the live dataset?")):
                 return None
             with show.progress(is_quiet=as_json) as progress:
                 report = await work.switch(state, before, trial)

@@ -9,6 +9,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+import typer
+
+from kbtool.errors import Exit
+
 if TYPE_CHECKING:
     from kbtool.sync.waiting import Progress
 
@@ -119,3 +123,11 @@ class Seen:
 def number(count: int, one: str, many: str = "") -> str:
     """`1 page`, `12 pages`."""
     return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def is_confirmed(question: str) -> bool:
+    """A person's yes. Where nobody can be asked, the command ends and names --yes."""
+    if not sys.stdin.isatty():
+        sys.stderr.write("error: not applied, since nobody can be asked here\n  Add --yes to apply it.\n")
+        raise typer.Exit(Exit.USAGE)
+    return typer.confirm(question)
