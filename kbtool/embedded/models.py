@@ -6,6 +6,7 @@ import asyncio
 import sqlite3
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
+from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from kbtool.embedded import answers
@@ -40,16 +41,18 @@ class Models:
         self.faults = faults
         self.vocabulary = Vocabulary()
         self._endpoints: Endpoints | None = None
+        self._making = Lock()
         self._questions: OrderedDict[tuple[str, str, str], bytes | EmbeddingFailed] = OrderedDict()
 
     @property
     def endpoints(self) -> Endpoints:
         """The servers of the models, and their vectors in memory. Made when a model with a server is used."""
-        if self._endpoints is None:
-            from kbtool.embedded.vectors import Endpoints  # noqa: PLC0415 - httpx and numpy only where needed
+        from kbtool.embedded.vectors import Endpoints  # noqa: PLC0415 - httpx and numpy only where needed
 
-            self._endpoints = Endpoints()
-        return self._endpoints
+        with self._making:  # the database's thread and those of questions may come at the same time
+            if self._endpoints is None:
+                self._endpoints = Endpoints()
+            return self._endpoints
 
     def close(self) -> None:
         if self._endpoints is not None:
