@@ -15,6 +15,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 
 
 class QuestionKind(StrEnum):
@@ -70,15 +71,20 @@ class Golden:
     @property
     def content_hash(self) -> str:
         """Of all that decides right and wrong: a changed question is not compared with its old self."""
-        content = {
-            "question": self.question,
-            "answerable": self.answerable,
-            "kind": self.kind,
-            "history": self.history,
-            "relevant": [(r.doc, r.section, r.evidence) for r in self.relevant],
-            "expected": [self.expected.must_contain, self.expected.must_not_contain, self.expected.cite],
-        }
-        return hashlib.sha256(json.dumps(content, ensure_ascii=False).encode()).hexdigest()[:16]
+        return _content_hash(self)
+
+
+@lru_cache(maxsize=4096)  # asked for again by every stage of a run
+def _content_hash(golden: Golden) -> str:
+    content = {
+        "question": golden.question,
+        "answerable": golden.answerable,
+        "kind": golden.kind,
+        "history": golden.history,
+        "relevant": [(r.doc, r.section, r.evidence) for r in golden.relevant],
+        "expected": [golden.expected.must_contain, golden.expected.must_not_contain, golden.expected.cite],
+    }
+    return hashlib.sha256(json.dumps(content, ensure_ascii=False).encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True)
