@@ -143,3 +143,4 @@ class Answer:
     latency: float | None = None
     tokens: int | None = None
     price: str | None = None
+    currency: str = ""

@@ -16,16 +16,15 @@ import re
 import smtplib
 import ssl
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import httpx
 
 from kbtool.errors import ConfigError
-
-if TYPE_CHECKING:
-    import httpx
 
 PATIENCE = 15.0
 """Seconds for one channel, connection included."""
@@ -113,13 +112,11 @@ async def send(message: Message, to: Channels, http: httpx.AsyncClient) -> tuple
     return tuple(f"{name}: {why}" for name, why in zip(used, failures, strict=True) if why)
 
 
-async def _within(seconds: float, sending: Any) -> str:
+async def _within(seconds: float, sending: Coroutine[Any, Any, str]) -> str:
     """Why it failed, or "". Messages of HTTP libraries hold addresses, and these are secrets here."""
-    import httpx
-
     try:
         async with asyncio.timeout(seconds):
-            return str(await sending)
+            return await sending
     except TimeoutError:
         return f"no answer in {seconds:.0f} s"
     except httpx.HTTPError as error:
@@ -197,14 +194,3 @@ def _deliver(mail: EmailMessage, email: Email, password: str) -> None:
         if email.user:
             server.login(email.user, password)
         server.send_message(mail)
-
-
-def redacted(texts: Sequence[str]) -> tuple[str, ...]:
-    """Questions as they may leave the machine: without e-mail addresses, phone and order numbers."""
-    return tuple(_PRIVATE.sub(lambda found: f"[{found.lastgroup}]", text) for text in texts)
-
-
-_PRIVATE = re.compile(
-    r"(?P<email>[\w.+-]+@[\w-]+(?:\.[\w-]+)+)"
-    r"|(?P<number>(?<![\w.])\+?\d(?:[ ()./-]?\d){6,}(?!\w)|(?<!\w)[A-Z]{1,5}[-#]?\d{4,}(?!\w)|#\d{4,}(?!\w))"
-)

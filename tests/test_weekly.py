@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from kbtool.cli.evaluate import write_report
+from kbtool.cli.verdict import write_report
 from kbtool.config import Settings, load
 from kbtool.corpus import load as load_corpus
 from kbtool.errors import ExportError, RunInvalid

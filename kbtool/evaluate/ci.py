@@ -15,7 +15,7 @@ from kbtool.evaluate.report import View, shown_questions, tasks_of
 MOST_ANNOTATIONS = 10
 """GitHub shows ten errors of a step and drops the rest without a word."""
 
-_NOT_XML = {number: "�" for number in (*range(9), 11, 12, *range(14, 32), 0xFFFE, 0xFFFF)}
+_NOT_XML = dict.fromkeys((*range(9), 11, 12, *range(14, 32), 65534, 65535), "�")
 
 
 def junit(view: View) -> str:
@@ -48,7 +48,9 @@ def junit(view: View) -> str:
         case = ET.SubElement(suite, "testcase", classname="kbtool.golden", name=_xml(stale.golden.id))
         ET.SubElement(case, "skipped", message=_xml(f"stale: {stale.reason}"))
     for kind in ("failure", "error", "skipped"):
-        suite.set({"failure": "failures", "error": "errors"}.get(kind, kind), str(len(suite.findall(f"*/{kind}"))))
+        suite.set(
+            {"failure": "failures", "error": "errors"}.get(kind, kind), str(len(suite.findall(f"*/{kind}")))
+        )
     suite.set("tests", str(len(suite.findall("testcase"))))
     ET.indent(suite, " ")
     return ET.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"
@@ -67,7 +69,7 @@ def _xml(text: str) -> str:
     return text.translate(_NOT_XML).encode("utf-16", "replace").decode("utf-16", "replace")
 
 
-def annotations(view: View) -> Iterator[str]:
+def github_commands(view: View) -> Iterator[str]:
     """GitHub's workflow commands: the verdict, then a line in the golden file for what to do first."""
     level = {Status.FAIL: "error", Status.INVALID: "error", Status.WATCH: "warning"}.get(view.verdict.status)
     if level is None:

@@ -109,6 +109,8 @@ class Reply:
     error: str = ""
     latency: float | None = None
     tokens: int | None = None
+    price: str | None = None
+    currency: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,9 +15,7 @@ class Kept:
     started: datetime
 
 
-def expired(
-    runs: Sequence[Kept], *, now: datetime, weeks: int, pinned: Collection[str]
-) -> tuple[str, ...]:
+def expired(runs: Sequence[Kept], *, now: datetime, weeks: int, pinned: Collection[str]) -> tuple[str, ...]:
     """Ids of the runs older than so many weeks, oldest first.
 
     Never a pinned run, which later ones answer to, nor the newest, which an idle project would otherwise

@@ -7,10 +7,11 @@ means that the answer passed its assertions and cites a relevant source (design 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from kbtool.evaluate.golden import covers
-from kbtool.evaluate.record import Found, Golden, Outcome, QuestionKind, Relevant, Reply, Result
+from kbtool.evaluate.record import Found, Golden, Outcome, QuestionKind, Relevant, Reply, Result, RunSpec
 from kbtool.handoff import Action, Policy, can_answer, decide
 from kbtool.model import Answer, Hit, Question
 from kbtool.script import fold
@@ -50,6 +51,17 @@ def score(golden: Golden, reply: Reply, *, k: int, policy: Policy, target: str =
         is_correct=golden.answerable and not why_wrong
         if answer
         else outcome is Outcome.PASS and golden.answerable,
+    )
+
+
+def score_all(
+    questions: Sequence[Golden], replies: Mapping[str, Reply], spec: RunSpec, policy: Policy
+) -> tuple[Result, ...]:
+    """Results, at the run's threshold, of the questions that have a reply to their present content."""
+    return tuple(
+        score(golden, reply, k=spec.k, policy=replace(policy, threshold=spec.threshold), target=spec.target)
+        for golden in questions
+        if (reply := replies.get(golden.id)) and reply.content_hash == golden.content_hash
     )
 
 
