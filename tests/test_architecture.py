@@ -33,7 +33,7 @@ LAYERS = (
     ("kbtool.evaluate.compare",),
     ("kbtool.evaluate.metrics",),
     ("kbtool.evaluate.score",),
-    ("kbtool.evaluate.golden",),
+    ("kbtool.golden",),
     ("kbtool.evaluate.record", "kbtool.evaluate", "kbtool.handoff"),
     ("kbtool.exports",),
     ("kbtool.clean",),

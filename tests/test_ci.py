@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from kbtool.evaluate.ci import github_commands, junit, step_summary
 from kbtool.evaluate.compare import compare, pin
 from kbtool.evaluate.gate import judge
-from kbtool.evaluate.golden import Stale
 from kbtool.evaluate.metrics import summarize
 from kbtool.evaluate.record import Outcome, Result
 from kbtool.evaluate.report import View
+from kbtool.golden import Stale
 from kbtool.tune import Promise, tune
 from tests.data.invented_run import SPEC, judged
 

@@ -9,7 +9,7 @@ import sys
 
 import typer
 
-from kbtool.cli import bridge, corpus, demo, embedded, evaluate, golden, ingest, init, sandbox, tune
+from kbtool.cli import bridge, corpus, cron, demo, embedded, evaluate, golden, ingest, init, sandbox, tune
 from kbtool.errors import KbtoolError
 
 app = typer.Typer(
@@ -28,6 +28,7 @@ app.command("ingest")(ingest.ingest)
 app.add_typer(golden.app, name="golden")
 app.add_typer(evaluate.app, name="eval")
 app.command("tune")(tune.tune)
+app.command("cron")(cron.cron)
 app.add_typer(embedded.app, name="embedded")
 app.add_typer(bridge.app, name="bridge")
 app.command("sandbox")(sandbox.sandbox)

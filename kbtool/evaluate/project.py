@@ -13,15 +13,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from kbtool import golden as golden_files
 from kbtool.config import Settings
 from kbtool.corpus import Corpus
 from kbtool.dify.client import DifyClient
 from kbtool.dify.objects import Dataset
 from kbtool.errors import ConfigError, RunInvalid
-from kbtool.evaluate import golden as golden_files
 from kbtool.evaluate.compare import Baseline
-from kbtool.evaluate.golden import GoldenSet, Stale
 from kbtool.evaluate.record import Golden, RunSpec
+from kbtool.golden import GoldenSet, Stale
 from kbtool.sync.render import Rendered, corpus_hash, render
 
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from kbtool.evaluate.golden import covers
 from kbtool.evaluate.record import Found, Golden, Outcome, QuestionKind, Relevant, Reply, Result, RunSpec
+from kbtool.golden import covers
 from kbtool.handoff import Action, Policy, can_answer, decide
 from kbtool.model import Answer, Hit, Question
 from kbtool.script import fold

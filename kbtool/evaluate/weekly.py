@@ -20,7 +20,6 @@ from kbtool.dify.objects import Dataset
 from kbtool.errors import ConfigError, RunInvalid
 from kbtool.evaluate.compare import Baseline, Comparison, NotComparable, compare, pin
 from kbtool.evaluate.gate import Verdict, judge, to_reask
-from kbtool.evaluate.golden import Stale
 from kbtool.evaluate.history import (
     CONFIRMED,
     LATEST,
@@ -43,6 +42,7 @@ from kbtool.evaluate.record import Golden, Outcome, Reply, Result, RunSpec
 from kbtool.evaluate.report import View
 from kbtool.evaluate.run import Asker, Resolver, read_replies, write_spec
 from kbtool.evaluate.score import score_all
+from kbtool.golden import Stale
 from kbtool.sync.apply import Progress, quiet
 from kbtool.sync.plan import plan
 
