@@ -127,6 +127,13 @@ class Mail(_Table):
     tls: bool = True
 
 
+class Llm(_Table):
+    """An OpenAI-compatible endpoint for what is optional (paraphrases); its key is LLM_KEY."""
+
+    base_url: str = ""
+    model: str = ""
+
+
 class Notify(_Table):
     """Who is told when a person has something to do, beside SLACK_WEBHOOK and LARK_WEBHOOK.
 
@@ -163,6 +170,7 @@ class Settings(_Table):
     handoff: Handoff = Handoff()
     reports: Reports = Reports()
     notify: Notify = Notify()
+    llm: Llm = Llm()
     embedded: Embedded = Embedded()
 
     def resolve(self, path: str) -> Path:

@@ -69,6 +69,11 @@ class Golden:
     line: int = 0
 
     @property
+    def says_unanswerable(self) -> bool:
+        """Whether a golden file has to say so: small talk is never answerable."""
+        return not self.answerable and self.kind is not QuestionKind.SMALLTALK
+
+    @property
     def content_hash(self) -> str:
         """Of all that decides right and wrong: a changed question is not compared with its old self."""
         return _content_hash(self)

@@ -1,4 +1,4 @@
-"""Golden questions as a CSV, for people who keep them in a spreadsheet, and as YAML again.
+"""Golden questions as a CSV, for people who keep them in a spreadsheet, and back.
 
 One row a question; its further sources are rows of their own below it, with only the id filled in. What is
 a list stands in one cell, an item a line; of what an answer must say, alternatives are separated by ` | `.
@@ -14,19 +14,16 @@ import io
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from ruamel.yaml import YAML
-from ruamel.yaml.comments import CommentedMap, CommentedSeq
-
 from kbtool.errors import GoldenError
 from kbtool.evaluate.record import Golden, QuestionKind
 from kbtool.golden.reading import Entry
 
 ALTERNATIVE = " | "
 _LISTS = ("tags", "history", "must_contain", "must_not_contain", "cite")
+_FLAGS = ("critical", "answerable")
 _SOURCE = ("doc", "section", "evidence")
 COLUMNS = ("id", "question", "lang", "critical", "answerable", "kind", "inbox", *_SOURCE, *_LISTS)
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "'")
-_WIDTH = 4096  # YAML lines are never folded: a diff shows the question that changed, whole
 
 
 def to_csv(questions: Iterable[Golden]) -> str:
@@ -48,6 +45,7 @@ def from_csv(text: str, *, file: str) -> list[Golden]:
     """The questions of a CSV. Raises GoldenError with file and line, as for a YAML file."""
     reader = csv.DictReader(io.StringIO(text.removeprefix("\ufeff"), newline=""), strict=True)
     entries: dict[str, tuple[int, dict[str, Any]]] = {}
+    line = 1
     try:
         names = reader.fieldnames or ()
         _require_columns(names, file)
@@ -60,21 +58,8 @@ def from_csv(text: str, *, file: str) -> list[Golden]:
                 _take(entries, cells, file, line)
             line = reader.line_num + 1
     except csv.Error as error:
-        raise GoldenError(f"{file}:{reader.line_num}: not a CSV: {error}") from error
+        raise GoldenError(f"{file}:{line}: not a CSV: {error}") from error
     return [Entry(file, line, entry).golden() for line, entry in entries.values()]
-
-
-def to_yaml(questions: Iterable[Golden]) -> str:
-    """The questions as a golden file. What is at its default is left out."""
-    entries = CommentedSeq([_entry(golden) for golden in questions])
-    for number in range(1, len(entries)):
-        entries.yaml_set_comment_before_after_key(number, before="\n")
-    yaml = YAML()
-    yaml.width = _WIDTH
-    yaml.indent(mapping=2, sequence=4, offset=2)
-    out = io.StringIO()
-    yaml.dump(entries, out)
-    return out.getvalue()
 
 
 def _rows(golden: Golden) -> Iterator[dict[str, str]]:
@@ -84,7 +69,7 @@ def _rows(golden: Golden) -> Iterator[dict[str, str]]:
         "question": golden.question,
         "lang": golden.lang,
         "critical": "true" if golden.critical else "",
-        "answerable": "false" if _is_unanswerable(golden) else "",
+        "answerable": "false" if golden.says_unanswerable else "",
         "kind": "" if golden.kind is QuestionKind.QUESTION else golden.kind.value,
         "inbox": golden.inbox,
         "tags": _joined(golden, golden.tags),
@@ -105,7 +90,7 @@ def _joined(golden: Golden, items: Sequence[str], separator: str = "\n") -> str:
     text = separator.join(items)
     if tuple(_split(text, separator)) != tuple(items):
         raise GoldenError(
-            f"{golden.file}:{golden.line}: {golden.id}: a cell of a table cannot hold the list {list(items)!r}",
+            f"{golden.file}:{golden.line}: {golden.id}: no cell of a table can hold {list(items)!r}",
             hint="Keep that question in YAML.",
         )
     return text
@@ -114,11 +99,6 @@ def _joined(golden: Golden, items: Sequence[str], separator: str = "\n") -> str:
 def _split(cell: str, separator: str = "\n") -> list[str]:
     parts = cell.replace("\r\n", "\n").split(separator)
     return [part for part in parts if part.strip()]
-
-
-def _is_unanswerable(golden: Golden) -> bool:
-    """Small talk is never answerable, and does not say so."""
-    return not golden.answerable and golden.kind is not QuestionKind.SMALLTALK
 
 
 def _guarded(cell: str) -> str:
@@ -147,7 +127,7 @@ def _take(
 ) -> None:
     """A row as a question, or as one more source of the question with its id."""
     id_ = cells.get("id", "")
-    source = {name: cells.pop(name) for name in _SOURCE if name in cells}
+    source: dict[str, Any] = {name: cells.pop(name) for name in _SOURCE if name in cells}
     if "section" in source:
         source |= {"section": _split(source["section"])}
     if id_ in entries and set(cells) == {"id"} and source:
@@ -163,45 +143,8 @@ def _take(
     answer = {name: lists.pop(name) for name in ("must_contain", "must_not_contain", "cite") if name in lists}
     if "must_contain" in answer:
         answer["must_contain"] = [_split(group, ALTERNATIVE) for group in answer["must_contain"]]
-    flags = {name: cells[name].strip().lower() for name in ("critical", "answerable") if name in cells}
+    flags: dict[str, Any] = {
+        name: cells[name].strip().lower() for name in ("critical", "answerable") if name in cells
+    }
     entry: dict[str, Any] = {**cells, **flags, **lists, "relevant": [source] if source else []}
     entries[id_] = (line, entry | ({"answer": answer} if answer else {}))
-
-
-def _entry(golden: Golden) -> CommentedMap:
-    written: dict[str, Any] = {
-        "id": golden.id,
-        "question": golden.question,
-        "lang": golden.lang,
-        "tags": _flow(golden.tags),
-        "critical": golden.critical,
-        "kind": "" if golden.kind is QuestionKind.QUESTION else golden.kind.value,
-        "inbox": golden.inbox,
-        "history": list(golden.history),
-    }
-    entry = CommentedMap({key: value for key, value in written.items() if value})
-    if _is_unanswerable(golden):
-        entry["answerable"] = False
-    if golden.relevant:
-        entry["relevant"] = [_source(r.doc, r.section, r.evidence) for r in golden.relevant]
-    expected = golden.expected
-    answer = {
-        "must_contain": _flow([_flow(group) for group in expected.must_contain]),
-        "must_not_contain": _flow(expected.must_not_contain),
-        "cite": _flow(expected.cite),
-    }
-    if any(answer.values()):
-        entry["answer"] = CommentedMap({key: value for key, value in answer.items() if value})
-    return entry
-
-
-def _source(doc: str, section: Sequence[str], evidence: str) -> CommentedMap:
-    source = {"doc": doc, "section": _flow(section), "evidence": evidence}
-    return CommentedMap({key: value for key, value in source.items() if value})
-
-
-def _flow(items: Sequence[Any]) -> CommentedSeq:
-    """A list on one line."""
-    sequence = CommentedSeq(items)
-    sequence.fa.set_flow_style()
-    return sequence
