@@ -19,9 +19,8 @@ from kbtool.llm import Model, complete
 from tests.server import document
 
 LONG = "The parcel leaves our warehouse on the next working day, and you get a mail with its number. " * 2
-REFUNDS = document(
-    "Refunds", f"## Time limit\n\nYou have **30 days** from delivery.\n\n## Costs\n\n{LONG}\n", "k1"
-)
+LIMIT = "## Time limit\n\nYou have 30 days from delivery.\n"
+REFUNDS = document("Refunds", f"{LIMIT}\n## Costs\n\n{LONG}\n", "k1")
 SHIPPING = document("Shipping", f"## Zones\n\n{LONG}\n\n## Times\n\n{LONG}\n", "k2")
 FILE = """\
 # Returns, as customers ask.
