@@ -9,15 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from io import StringIO
 from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
+from ruamel.yaml.nodes import SequenceNode
 
 from kbtool.errors import GoldenError
 from kbtool.evaluate.record import Golden, Relevant
 from kbtool.golden.places import SlugIndex, Stale, covers, holds
+from kbtool.golden.writing import as_list, as_text
 from kbtool.model import Document, Section
 
 _SHORTEST_EVIDENCE = 6
@@ -94,38 +95,53 @@ def _is_said_in(section: Section, relevant: Relevant) -> bool:
 
 
 def apply(found: Sequence[Mend], root: Path) -> None:
-    """Write the mends into their files, which keep their comments and order. Raises GoldenError.
+    """Write the mends into their files, where nothing else changes by a character.
 
-    A file is written whole or not at all.
+    A file is written whole or not at all. Raises GoldenError where a question is no longer as it was.
     """
-    files = dict.fromkeys(mend.golden.file for mend in found)
-    for name in files:
+    for name in dict.fromkeys(mend.golden.file for mend in found):
         path = root / name
-        yaml = YAML()
-        yaml.preserve_quotes = True
-        yaml.width = 4096
-        entries = yaml.load(path.read_text(encoding="utf-8"))
-        for mend in found:
-            if mend.golden.file == name:
-                _rewrite(entries, mend)
-        out = StringIO()
-        yaml.indent(mapping=2, sequence=4, offset=2)
-        yaml.dump(entries, out)
+        text = path.read_text(encoding="utf-8")
+        here = [mend for mend in found if mend.golden.file == name]
+        edits = [edit for mend in here for edit in _edits(YAML().compose(text), text, mend)]
+        for start, end, new in sorted(edits, reverse=True):
+            text = text[:start] + new + text[end:]
         half = path.with_name(path.name + ".part")
-        half.write_text(out.getvalue(), encoding="utf-8")
+        half.write_text(text, encoding="utf-8", newline="")
         half.replace(path)
 
 
-def _rewrite(entries: Any, mend: Mend) -> None:
-    for entry in entries:
-        if str(entry.get("id")) != mend.golden.id:
-            continue
-        source = entry["relevant"]
-        source = source[mend.place] if isinstance(source, list) else source
-        source["doc"] = mend.after.doc
-        if mend.after.section:
-            source["section"] = list(mend.after.section)
-        else:
-            source.pop("section", None)
+Edit = tuple[int, int, str]
+"""Characters from (included) to (excluded), and what stands there instead."""
+
+
+def _edits(root: Any, text: str, mend: Mend) -> Iterator[Edit]:
+    """What changes in one source: the document's name, and the heading path where it is another."""
+    source = _source(root, mend)
+    doc, section = source["doc"], source.get("section")
+    if mend.after.doc != mend.before.doc:
+        yield doc[1].start_mark.index, doc[1].end_mark.index, as_text(mend.after.doc)
+    if mend.after.section == mend.before.section:
         return
-    raise GoldenError(f"{mend.golden.file}: {mend.golden.id} is no longer there", hint="Run it again.")
+    wanted = as_list(mend.after.section)
+    if section is not None:
+        start, end = section[1].start_mark.index, section[1].end_mark.index
+        # A list of lines ends where the next key begins; the line end between them stays.
+        gap = len(text[start:end]) - len(text[start:end].rstrip())
+        yield start, end - gap, wanted
+    else:
+        indent = " " * doc[0].start_mark.column
+        end = text.find("\n", doc[1].end_mark.index)
+        at = len(text) if end < 0 else end
+        yield at, at, f"\n{indent}section: {wanted}"
+
+
+def _source(root: Any, mend: Mend) -> dict[str, tuple[Any, Any]]:
+    """Key and value nodes of the source that is meant, by key."""
+    for entry in root.value:
+        keys = {key.value: (key, value) for key, value in entry.value}
+        if keys["id"][1].value == mend.golden.id and "relevant" in keys:
+            sources = keys["relevant"][1]
+            node = sources.value[mend.place] if isinstance(sources, SequenceNode) else sources
+            return {key.value: (key, value) for key, value in node.value}
+    raise GoldenError(f"{mend.golden.file}: {mend.golden.id} is no longer as it was", hint="Run it again.")

@@ -24,12 +24,12 @@ def to_yaml(questions: Iterable[Golden]) -> str:
 
 
 def _entry(golden: Golden) -> Iterator[str]:
-    yield f"- id: {_text(golden.id)}"
-    yield f"  question: {_text(golden.question)}"
+    yield f"- id: {as_text(golden.id)}"
+    yield f"  question: {as_text(golden.question)}"
     if golden.lang:
-        yield f"  lang: {_text(golden.lang)}"
+        yield f"  lang: {as_text(golden.lang)}"
     if golden.tags:
-        yield f"  tags: {_list(golden.tags)}"
+        yield f"  tags: {as_list(golden.tags)}"
     if golden.critical:
         yield "  critical: true"
     if golden.says_unanswerable:
@@ -37,10 +37,10 @@ def _entry(golden: Golden) -> Iterator[str]:
     if golden.kind is not QuestionKind.QUESTION:
         yield f"  kind: {golden.kind.value}"
     if golden.inbox:
-        yield f"  inbox: {_text(golden.inbox)}"
+        yield f"  inbox: {as_text(golden.inbox)}"
     if golden.history:
         yield "  history:"
-        yield from (f"    - {_text(line)}" for line in golden.history)
+        yield from (f"    - {as_text(line)}" for line in golden.history)
     if golden.relevant:
         yield "  relevant:"
         for relevant in golden.relevant:
@@ -49,11 +49,11 @@ def _entry(golden: Golden) -> Iterator[str]:
 
 
 def _source(relevant: Relevant) -> Iterator[str]:
-    yield f"    - doc: {_text(relevant.doc)}"
+    yield f"    - doc: {as_text(relevant.doc)}"
     if relevant.section:
-        yield f"      section: {_list(relevant.section)}"
+        yield f"      section: {as_list(relevant.section)}"
     if relevant.evidence:
-        yield f"      evidence: {_text(relevant.evidence)}"
+        yield f"      evidence: {as_text(relevant.evidence)}"
 
 
 def _answer(golden: Golden) -> Iterator[str]:
@@ -62,18 +62,20 @@ def _answer(golden: Golden) -> Iterator[str]:
         return
     yield "  answer:"
     if expected.must_contain:
-        yield f"    must_contain: [{', '.join(_list(group) for group in expected.must_contain)}]"
+        yield f"    must_contain: [{', '.join(as_list(group) for group in expected.must_contain)}]"
     if expected.must_not_contain:
-        yield f"    must_not_contain: {_list(expected.must_not_contain)}"
+        yield f"    must_not_contain: {as_list(expected.must_not_contain)}"
     if expected.cite:
-        yield f"    cite: {_list(expected.cite)}"
+        yield f"    cite: {as_list(expected.cite)}"
 
 
-def _list(items: Sequence[str]) -> str:
-    return f"[{', '.join(_quoted(item) if _IN_A_LIST.search(item) else _text(item) for item in items)}]"
+def as_list(items: Sequence[str]) -> str:
+    """A list on one line."""
+    return f"[{', '.join(_quoted(item) if _IN_A_LIST.search(item) else as_text(item) for item in items)}]"
 
 
-def _text(text: str) -> str:
+def as_text(text: str) -> str:
+    """A text as a value of YAML."""
     is_plain = _PLAIN.fullmatch(text) and not _NOT_A_TEXT.fullmatch(text)
     return text if is_plain else _quoted(text)
 
