@@ -33,6 +33,7 @@ LAYERS = (
     ("kbtool.evaluate.compare",),
     ("kbtool.evaluate.metrics",),
     ("kbtool.evaluate.score",),
+    ("kbtool.evaluate.assertions",),
     ("kbtool.golden",),
     ("kbtool.llm", "kbtool.redact"),
     ("kbtool.evaluate.record", "kbtool.evaluate", "kbtool.handoff"),

@@ -119,6 +119,19 @@ class Reply:
 
 
 @dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was looked at in an answer: its kind, whether it held, and a phrase for when not.
+
+    One that does not count is shown, and makes no answer wrong.
+    """
+
+    kind: str
+    is_held: bool
+    note: str = ""
+    counts: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
     """One question judged.
 
@@ -145,6 +158,7 @@ class Result:
     decision_reason: str = ""
     can_answer: bool = False
     is_correct: bool = False
+    checks: tuple[Check, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from ruamel.yaml.nodes import MappingNode, Node, SequenceNode
 from kbtool.dify.objects import LONGEST_QUERY
 from kbtool.errors import ConfigError, GoldenError
 from kbtool.evaluate.record import Expected, Golden, QuestionKind, Relevant
+from kbtool.script import as_pattern
 
 KEYS = {
     "id", "question", "lang", "tags", "critical", "answerable", "kind", "history", "relevant", "answer",
@@ -170,7 +171,13 @@ class Entry:
             tuple(str(one) for one in group) if isinstance(group, list) else (str(group),)
             for group in self.sequence(answer, "must_contain")
         )
-        return Expected(groups, self.texts(answer, "must_not_contain"), self.texts(answer, "cite"))
+        forbidden = self.texts(answer, "must_not_contain")
+        for text in (*forbidden, *(text for group in groups for text in group)):
+            try:
+                as_pattern(text)
+            except ValueError as error:
+                self.complain(str(error))
+        return Expected(groups, forbidden, self.texts(answer, "cite"))
 
     def only(self, table: dict[str, Any], known: set[str]) -> None:
         for key in table:
