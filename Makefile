@@ -9,7 +9,7 @@ PIP_FLAGS := --quiet --disable-pip-version-check --no-compile
 INSTALLED := .venv/.installed
 INSTALLED_DEV := .venv/.installed-dev
 
-.PHONY: demo test check format bench clean
+.PHONY: demo test check format bench soak clean
 
 demo: $(INSTALLED)
 	@$(BIN)/kbtool demo
@@ -31,6 +31,10 @@ format: $(INSTALLED_DEV)
 bench: $(INSTALLED_DEV)
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/size.py
+
+# The simulations of the verdict with 400 worlds a case: about a quarter of an hour.
+soak: $(INSTALLED_DEV)
+	KBTOOL_WORLDS=400 $(BIN)/pytest -n auto tests/test_simulation.py
 
 clean:
 	rm -rf .venv .kbtool build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

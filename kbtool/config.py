@@ -124,7 +124,46 @@ class Handoff(_Table):
 
 
 class Reports(_Table):
+    """Where runs are written, and how many weeks they stay; pinned ones stay for ever."""
+
     directory: str = "reports"
+    keep_weeks: int = Field(default=26, ge=1)
+
+
+class Mail(_Table):
+    """A mail server and who is told; the password is SMTP_PASSWORD in the environment."""
+
+    host: str = Field(min_length=1)
+    port: int = Field(default=587, ge=1, le=65535)
+    user: str = ""
+    sender: str = Field(min_length=3)
+    to: tuple[str, ...] = Field(min_length=1)
+    tls: bool = True
+
+
+class Llm(_Table):
+    """An OpenAI-compatible endpoint for what is optional (paraphrases); its key is LLM_KEY."""
+
+    base_url: str = ""
+    model: str = ""
+
+
+class Notify(_Table):
+    """Who is told when a person has something to do, beside SLACK_WEBHOOK and LARK_WEBHOOK.
+
+    `webhook` gets our JSON by POST, signed where ALERT_WEBHOOK_SECRET is set.
+    """
+
+    webhook: str = ""
+    email: Mail | None = None
+
+    @field_validator("webhook")
+    @classmethod
+    def _is_an_address(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if value and (parts.scheme not in {"http", "https"} or not parts.hostname):
+            raise PydanticCustomError("address", "should begin with http:// or https://")
+        return value
 
 
 class Embedded(_Table):
@@ -147,6 +186,8 @@ class Settings(_Table):
     evals: Evals = Evals()
     handoff: Handoff = Handoff()
     reports: Reports = Reports()
+    notify: Notify = Notify()
+    llm: Llm = Llm()
     embedded: Embedded = Embedded()
 
     @field_validator("metadata")

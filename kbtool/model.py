@@ -155,3 +155,4 @@ class Answer:
     latency: float | None = None
     tokens: int | None = None
     price: str | None = None
+    currency: str = ""

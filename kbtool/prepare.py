@@ -41,6 +41,7 @@ STAGES = (
     "codec",
     "prepare",
     "errors",
+    "dates",
     "duplicates",
 )
 _LIBRARIES = ("beautifulsoup4", "lxml", "markdown-it-py", "regex", "ruamel.yaml", "selectolax", "mammoth",

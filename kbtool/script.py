@@ -72,6 +72,19 @@ def fold(text: str) -> str:
     return _BETWEEN_CJK.sub("", folded)
 
 
+def as_pattern(text: str) -> regex.Pattern[str] | None:
+    """The regular expression that a golden file writes as `/…/`, None for any other text.
+
+    Raises ValueError for one that is no regular expression.
+    """
+    if len(text) < 3 or not (text.startswith("/") and text.endswith("/")):
+        return None
+    try:
+        return regex.compile(text[1:-1], regex.IGNORECASE | regex.MULTILINE)
+    except regex.error as error:
+        raise ValueError(f"{text} is no regular expression: {error}") from error
+
+
 def slugify(text: str) -> str:
     """A readable name in any script: letters and digits, joined by hyphens."""
     return _NOT_WORD.sub("-", unicodedata.normalize("NFKC", text).casefold()).strip("-")

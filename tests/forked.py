@@ -20,7 +20,7 @@ from kbtool import cli
 
 _FORKS = multiprocessing.get_context("forkserver")
 _FORKS.set_forkserver_preload(
-    [__name__, "kbtool.cli.connect", "kbtool.sync.apply", "kbtool.sync.lock", "httpx_aiohttp"]
+    [__name__, "kbtool.cli.connect", "kbtool.sync.apply", "kbtool.lock", "httpx_aiohttp"]
 )
 
 

@@ -20,10 +20,9 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from bridge.settings import Patience
-from kbtool import corpus
+from kbtool import corpus, golden
 from kbtool.cli.connect import connect
 from kbtool.config import Settings, load
-from kbtool.evaluate import golden
 from kbtool.evaluate.record import Found, Golden, Reply
 from kbtool.evaluate.run import Asker, Resolver
 from kbtool.evaluate.score import answer_of

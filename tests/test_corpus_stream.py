@@ -20,9 +20,9 @@ from kbtool import corpus, prepare
 from kbtool.chunk import split
 from kbtool.config import Corpus, Settings, load
 from kbtool.corpus import CACHE, Event, Prepared
+from kbtool.dates import parse_date
 from kbtool.errors import ExportError
 from kbtool.exports import reading
-from kbtool.exports.dates import parse_date
 from kbtool.model import Kind, Note, Skipped
 from kbtool.prepare import Part
 from tests.test_exports import BASE, PAGE, ROW, folder

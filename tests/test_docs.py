@@ -15,7 +15,7 @@ from kbtool import corpus
 from kbtool.chunk import section_text
 from kbtool.cli import app
 from kbtool.config import load
-from kbtool.evaluate.golden import load as load_golden
+from kbtool.golden import load as load_golden
 from kbtool.sync.render import render
 
 ROOT = Path(__file__).parent.parent

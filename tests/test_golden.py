@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from kbtool.errors import ConfigError, GoldenError
-from kbtool.evaluate.golden import covers, find_stale, load, resolve
 from kbtool.evaluate.record import QuestionKind, Relevant
+from kbtool.golden import covers, find_stale, load, resolve
 from tests.server import document
 
 GOOD = """\

@@ -200,7 +200,7 @@ def test_of_two_ingests_at_once_in_one_folder_one_says_that_the_other_is_at_work
 
     first, second, said, count = run(work())
     assert (first, second, count) == (0, 5, 2)
-    assert "Another ingest of this project is at work (process " in said
+    assert "Another ingest is running already (process " in said
 
 
 def test_two_ingests_at_once_from_two_machines_end_with_one_copy_of_each_page(shop: Path) -> None:

@@ -13,11 +13,11 @@ from bs4 import BeautifulSoup
 
 from kbtool.evaluate.compare import compare, pin
 from kbtool.evaluate.gate import judge, to_reask
-from kbtool.evaluate.golden import Stale
 from kbtool.evaluate.metrics import summarize
 from kbtool.evaluate.plots import Past, histogram, risk, trend
 from kbtool.evaluate.record import Found, Outcome, Result
 from kbtool.evaluate.report import View, render, shown_questions, tasks_of
+from kbtool.golden import Stale
 from kbtool.tune import tune
 from tests.data.invented_run import SPEC, invented_run, judged
 

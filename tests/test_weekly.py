@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from kbtool.cli.evaluate import write_report
+from kbtool.cli.verdict import write_report
 from kbtool.config import Settings, load
 from kbtool.corpus import load as load_corpus
 from kbtool.errors import ExportError, RunInvalid
-from kbtool.evaluate.golden import GoldenSet
 from kbtool.evaluate.history import before, find_run, last_week
 from kbtool.evaluate.metrics import Rate
 from kbtool.evaluate.project import Ask, Project
 from kbtool.evaluate.weekly import Evaluation, pin_run, reopen, run
+from kbtool.golden import GoldenSet
 from kbtool.sync.apply import Sync
 from kbtool.sync.waiting import Pace
 from tests.server import PROFILE, Server

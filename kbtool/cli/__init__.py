@@ -12,6 +12,7 @@ import typer
 from kbtool.cli import (
     bridge,
     corpus,
+    cron,
     demo,
     doctor,
     embedded,
@@ -42,6 +43,7 @@ app.command("reembed")(reembed.reembed)
 app.add_typer(golden.app, name="golden")
 app.add_typer(evaluate.app, name="eval")
 app.command("tune")(tune.tune)
+app.command("cron")(cron.cron)
 app.add_typer(doctor.app, name="doctor")
 app.add_typer(embedded.app, name="embedded")
 app.add_typer(bridge.app, name="bridge")

@@ -16,7 +16,7 @@ from kbtool.model import Kind, Note, Skipped
 
 if TYPE_CHECKING:
     from kbtool.config import Settings
-    from kbtool.corpus import Event
+    from kbtool.corpus import Event, Prepared
     from kbtool.model import Document, Section
     from kbtool.prepare import Part
     from kbtool.tidy import TidyTree
@@ -82,36 +82,74 @@ def chunk(
     sources: Sources = None,
     kind: ForcedKind = None,
     config: Config = DEFAULT_CONFIG,
+    html: Annotated[
+        Path | None, typer.Option("--html", help="Write a page to look at: each source beside its chunks.")
+    ] = None,
     as_json: Json = False,
     no_cache: NoCache = False,
 ) -> None:
-    """Show the chunks: one JSON object a line with --json, else a line per section."""
+    """Show the chunks: a line per section, with --json an object a line, with --html a page to look at."""
     from kbtool.prepare import Part
 
+    if html and as_json:
+        raise typer.BadParameter("not together with --json", param_hint="--html")
     settings = _settings(sources, config, kind)
-    skipped: list[Skipped] = []
-    notes: list[Note] = []
-    documents = sections = children = 0
+    parts = (Part.DOCUMENT, Part.CLEANED, Part.TEXT) if html else (Part.DOCUMENT,)
+    seen = _Seen()
     with _events(
-        settings, (Part.DOCUMENT,), uses_cache=_uses_cache(config, no_cache=no_cache), is_quiet=as_json
+        settings, parts, uses_cache=_uses_cache(config, no_cache=no_cache), is_quiet=as_json
     ) as events:
-        for event in events:
-            if isinstance(event, Skipped):
-                skipped.append(event)
-            elif isinstance(event, Note):
-                notes.append(event)
-            elif event.document and event.document.sections:
-                documents += 1
-                sections += len(event.document.sections)
-                children += sum(len(section.children) for section in event.document.sections)
-                lines = _json_lines(event.document) if as_json else _lines(event.document)
-                sys.stdout.write("".join(lines))
+        pages = seen.pages(events)
+        if html:
+            _write_preview(html, pages, seen.skipped, settings)
+        else:
+            for page in pages:
+                if page.document and page.document.sections:
+                    lines = _json_lines(page.document) if as_json else _lines(page.document)
+                    sys.stdout.write("".join(lines))
     if not as_json:
         typer.echo(
-            f"\n{documents} documents, {sections} sections, {children} subsections;"
-            " columns are characters and subsections"
+            f"\n{seen.documents} documents, {seen.sections} sections, {seen.children} subsections"
+            + (f": {html}" if html else "; columns are characters and subsections")
         )
-    _report(skipped, notes)
+    _report(seen.skipped, seen.notes)
+
+
+def _write_preview(path: Path, pages: Iterator[Prepared], skipped: list[Skipped], settings: Settings) -> None:
+    from kbtool import preview
+
+    processed = (
+        preview.Processed(page.text, page.cleaned.page, page.cleaned.removals, page.document)
+        for page in pages
+        if page.cleaned and page.document
+    )
+    text = preview.render(processed, skipped, settings.bounds)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    half = path.with_name(path.name + ".part")
+    half.write_text(text, encoding="utf-8")
+    half.replace(path)
+
+
+class _Seen:
+    """What went by: counts of what was taken, and all that was not."""
+
+    def __init__(self) -> None:
+        self.skipped: list[Skipped] = []
+        self.notes: list[Note] = []
+        self.documents = self.sections = self.children = 0
+
+    def pages(self, events: Iterator[Event]) -> Iterator[Prepared]:
+        for event in events:
+            if isinstance(event, Skipped):
+                self.skipped.append(event)
+            elif isinstance(event, Note):
+                self.notes.append(event)
+            else:
+                sections = event.document.sections if event.document else ()
+                self.documents += bool(sections)
+                self.sections += len(sections)
+                self.children += sum(len(section.children) for section in sections)
+                yield event
 
 
 @contextmanager

@@ -57,7 +57,7 @@ async def _demo(config: Path, *, keep: bool) -> None:
         say(f"{len(loaded.documents)} documents, {loaded.sections} sections, {loaded.children} subsections")
     evaluation = await _measure(settings, loaded)
     with _stage("report") as say:
-        from kbtool.cli.evaluate import write_report
+        from kbtool.cli.verdict import write_report
 
         path = write_report(evaluation, publishes=True)
         say(f"{path.stat().st_size / 1024:,.0f} kB, opens from the file system")

@@ -90,9 +90,10 @@ async def _ingest(settings: Settings, wanted: Wanted, seen: show.Seen) -> int:
     """Raises UnsafePlan where a plan is not to be applied; a plan that is only shown may be unsafe."""
     from kbtool import corpus
     from kbtool.cli.connect import connect
+    from kbtool.errors import PlanError
+    from kbtool.lock import only_one
     from kbtool.sync.apply import Sync
     from kbtool.sync.changes import Asked
-    from kbtool.sync.lock import one_at_a_time
     from kbtool.sync.render import render_all, tag_of
 
     loaded = corpus.load(settings)
@@ -100,7 +101,11 @@ async def _ingest(settings: Settings, wanted: Wanted, seen: show.Seen) -> int:
         sys.stderr.write(f"not read: {skip.source}: {skip.reason}\n")
     rendered = render_all(loaded.documents, settings)
     target = tag_of(f"{settings.dify.base_url} {settings.dify.dataset}")
-    lock = one_at_a_time(settings.resolve(f".kbtool/ingest-{target}.lock"))
+    lock = only_one(
+        settings.resolve(f".kbtool/ingest-{target}.lock"),
+        what="Another ingest of this project",
+        error=PlanError,
+    )
     with nullcontext() if wanted.plan_only else lock:
         async with connect(settings, needs_app=False) as client:
             sync = Sync(client, settings.dataset_profile)

@@ -46,16 +46,21 @@ async def _reembed(path: Path, settings: Settings, *, yes: bool, force: bool, as
     """None where a person declined."""
     from kbtool import corpus
     from kbtool.cli.connect import connect
+    from kbtool.errors import PlanError
     from kbtool.evaluate.project import Project
+    from kbtool.lock import only_one
     from kbtool.reembed.procedure import Reembedding
     from kbtool.reembed.state import Folder
-    from kbtool.sync.lock import one_at_a_time
     from kbtool.sync.render import tag_of
 
     project = Project.of(settings, corpus.load(settings))
     target = tag_of(f"{settings.dify.base_url} {settings.dify.dataset}")
     folder = Folder(settings.resolve(f".kbtool/reembed-{target}"))
-    with one_at_a_time(settings.resolve(f".kbtool/ingest-{target}.lock")):
+    with only_one(
+        settings.resolve(f".kbtool/ingest-{target}.lock"),
+        what="Another ingest of this project",
+        error=PlanError,
+    ):
         async with connect(settings, needs_app=False) as client:
             with show.progress(is_quiet=as_json) as progress:
                 work = Reembedding(project, client, folder, _hold(settings), progress=progress)

@@ -136,8 +136,8 @@ def _bridge_settings(settings: Settings, secret: str, token: str, folder: Path) 
 
 def _suggested(settings: Settings) -> tuple[str, ...]:
     """Some of the project's own golden questions, the last one with no answer in the corpus."""
-    from kbtool.evaluate.golden import load
     from kbtool.evaluate.record import QuestionKind
+    from kbtool.golden import load
 
     try:
         golden_set = load(settings.root, settings.evals.golden)

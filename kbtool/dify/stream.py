@@ -97,6 +97,7 @@ class Stream:
             latency=latency,
             tokens=self._usage.get("total_tokens"),
             price=self._usage.get("total_price"),
+            currency=str(self._usage.get("currency") or ""),
         )
 
     def _take_node(self, node: dict[str, Any]) -> None:

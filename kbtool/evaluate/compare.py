@@ -8,7 +8,7 @@ are in both, with unchanged content, are compared; runs under different settings
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from fractions import Fraction
 from math import comb
@@ -217,9 +217,16 @@ def compare(baseline: Baseline, results: Sequence[Result], spec: RunSpec) -> Com
         )
     if spec.k != baseline.k:
         return NotComparable(f"a hit is within {baseline.k} chunks in the baseline, within {spec.k} here")
-    is_same_policy = spec.threshold == baseline.threshold
-    compared = [r for r in results if is_same_policy or r.golden.answerable]
-    judged = _judged(compared)
+    if spec.threshold == baseline.threshold:
+        return pair(baseline, results)
+    return pair(baseline, results, without={r.golden.id for r in results if not r.golden.answerable})
+
+
+def pair(
+    baseline: Baseline, results: Sequence[Result], *, without: Collection[str] = ()
+) -> Comparison | NotComparable:
+    """Pair by question alone, whatever else was different: for two runs that are meant to differ."""
+    judged = _judged([r for r in results if r.golden.id not in without])
     asked = {r.golden.id for r in results}
     pinned = {q.id: q for q in baseline.questions}
     same = [i for i, q in pinned.items() if i in judged and judged[i].golden.content_hash == q.content_hash]

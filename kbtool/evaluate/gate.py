@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 from kbtool.errors import Exit
 from kbtool.evaluate.compare import Comparison, NotComparable, Settled, mcnemar
@@ -121,6 +122,7 @@ def judge(
     )
 
 
+@lru_cache(maxsize=64)  # of a project it is the same number from one run to the next
 def detectable_drop(n: int, flip_rate: float, power: float = 0.8) -> float | None:
     """The smallest true drop, in [0, 1], that the watch rule (p <= 0.05) notices with this power.
 

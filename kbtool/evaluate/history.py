@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 from kbtool.config import Settings
 from kbtool.errors import ExportError, RunInvalid
+from kbtool.evaluate.compare import Baseline
 from kbtool.evaluate.gate import Verdict
 from kbtool.evaluate.metrics import Rate
 from kbtool.evaluate.plots import Past
 from kbtool.evaluate.record import RunSpec
+from kbtool.evaluate.retention import Kept, expired
 from kbtool.evaluate.run import read_spec
 
 SPEC, REPLIES, CONFIRMED, PINNED = "run.json", "replies.jsonl", "confirmed.jsonl", "pinned.jsonl"
@@ -52,6 +55,40 @@ def find_run(settings: Settings, run_id: str) -> tuple[Path, RunSpec]:
         hint = "`kbtool eval list` shows the runs; `kbtool eval weekly` makes one."
         raise ExportError(f"There is {what}" + ("" if run_id == LATEST else f" {run_id!r}"), hint=hint)
     return found[0]
+
+
+def find_interrupted(settings: Settings) -> tuple[Path, RunSpec]:
+    """Folder and description of the last run, if it was interrupted. Raises ExportError if it was not."""
+    runs = [(path.parent, read_spec(path)) for path in sorted(runs_folder(settings).glob(f"*/{SPEC}"))]
+    if not runs or runs[-1][1].is_finished:
+        raise ExportError("There is no interrupted run to go on with", hint="Start one: kbtool eval run")
+    return runs[-1]
+
+
+def remove_expired(settings: Settings, *, now: datetime | None = None) -> tuple[str, ...]:
+    """Remove the runs that kb.toml keeps no longer; their ids. What cannot be read is left alone."""
+    kept: list[Kept] = []
+    for path in runs_folder(settings).glob(f"*/{SPEC}"):
+        try:
+            spec = read_spec(path)
+            kept.append(Kept(path.parent.name, datetime.fromisoformat(spec.started)))
+        except (ExportError, ValueError):
+            continue
+    gone = expired(
+        kept, now=now or datetime.now(UTC), weeks=settings.reports.keep_weeks, pinned=_pinned(settings)
+    )
+    for run_id in gone:
+        shutil.rmtree(runs_folder(settings) / run_id)
+    return gone
+
+
+def _pinned(settings: Settings) -> set[str]:
+    """The runs that any committed baseline was made from."""
+    folder = settings.resolve(settings.evals.baselines)
+    return {
+        Baseline.from_json(path.read_text(encoding="utf-8"), name=path.stem).run_id
+        for path in folder.glob("*.json")
+    }
 
 
 def require_finished(spec: RunSpec) -> None:

@@ -5,21 +5,23 @@ Two runs compare, resume or are pinned only where these descriptions agree.
 
 from __future__ import annotations
 
+import difflib
 import secrets
 import subprocess
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from kbtool import golden as golden_files
 from kbtool.config import Settings
 from kbtool.corpus import Corpus
 from kbtool.dify.client import DifyClient
 from kbtool.dify.objects import Dataset
-from kbtool.errors import RunInvalid
-from kbtool.evaluate import golden as golden_files
+from kbtool.errors import ConfigError, RunInvalid
 from kbtool.evaluate.compare import Baseline
-from kbtool.evaluate.golden import GoldenSet, Stale
 from kbtool.evaluate.record import Golden, RunSpec
+from kbtool.golden import GoldenSet, Stale
 from kbtool.sync.render import Rendered, corpus_hash, render_all
 
 
@@ -69,7 +71,7 @@ class Ask:
 async def describe(project: Project, client: DifyClient, dataset: Dataset, ask: Ask) -> RunSpec:
     """Everything that a run of this moment depends on."""
     settings = project.settings
-    asked = [g for g in project.questions.questions if not ask.tags or set(ask.tags) & set(g.tags)]
+    asked = asked_of(project, ask.tags)
     ids = {golden.id for golden in asked}
     stale = {one.golden.id: one.golden for one in project.stale if one.golden.id in ids}
     app_name = (await client.app_info())[0] if ask.target != "retrieval" else ""
@@ -96,6 +98,20 @@ async def describe(project: Project, client: DifyClient, dataset: Dataset, ask: 
         stale_critical=tuple(sorted(id_ for id_, golden in stale.items() if golden.critical)),
         tags=ask.tags,
     )
+
+
+def asked_of(project: Project, tags: Sequence[str]) -> list[Golden]:
+    """The questions with one of these tags, all without any. Raises ConfigError for an unknown tag."""
+    known = {tag for golden in project.questions.questions for tag in golden.tags}
+    unknown = sorted(set(tags) - known)
+    if unknown:
+        near = difflib.get_close_matches(unknown[0], sorted(known), n=1, cutoff=0.5)
+        hint = f"Did you mean {near[0]!r}? " if near else ""
+        shown = ", ".join(sorted(known)[:20]) + (", …" if len(known) > 20 else "")
+        raise ConfigError(
+            f"No question has the tag {unknown[0]!r}", hint=f"{hint}There are: {shown or 'none'}."
+        )
+    return [g for g in project.questions.questions if not tags or set(tags) & set(g.tags)]
 
 
 def require_same(earlier: RunSpec, today: RunSpec, *, hint: str) -> None:

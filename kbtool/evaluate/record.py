@@ -15,6 +15,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 
 
 class QuestionKind(StrEnum):
@@ -68,17 +69,27 @@ class Golden:
     line: int = 0
 
     @property
+    def says_unanswerable(self) -> bool:
+        """Whether a golden file has to say so: small talk is never answerable."""
+        return not self.answerable and self.kind is not QuestionKind.SMALLTALK
+
+    @property
     def content_hash(self) -> str:
         """Of all that decides right and wrong: a changed question is not compared with its old self."""
-        content = {
-            "question": self.question,
-            "answerable": self.answerable,
-            "kind": self.kind,
-            "history": self.history,
-            "relevant": [(r.doc, r.section, r.evidence) for r in self.relevant],
-            "expected": [self.expected.must_contain, self.expected.must_not_contain, self.expected.cite],
-        }
-        return hashlib.sha256(json.dumps(content, ensure_ascii=False).encode()).hexdigest()[:16]
+        return _content_hash(self)
+
+
+@lru_cache(maxsize=4096)  # asked for again by every stage of a run
+def _content_hash(golden: Golden) -> str:
+    content = {
+        "question": golden.question,
+        "answerable": golden.answerable,
+        "kind": golden.kind,
+        "history": golden.history,
+        "relevant": [(r.doc, r.section, r.evidence) for r in golden.relevant],
+        "expected": [golden.expected.must_contain, golden.expected.must_not_contain, golden.expected.cite],
+    }
+    return hashlib.sha256(json.dumps(content, ensure_ascii=False).encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +114,21 @@ class Reply:
     error: str = ""
     latency: float | None = None
     tokens: int | None = None
+    price: str | None = None
+    currency: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was looked at in an answer: its kind, whether it held, and a phrase for when not.
+
+    One that does not count is shown, and makes no answer wrong.
+    """
+
+    kind: str
+    is_held: bool
+    note: str = ""
+    counts: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +158,7 @@ class Result:
     decision_reason: str = ""
     can_answer: bool = False
     is_correct: bool = False
+    checks: tuple[Check, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

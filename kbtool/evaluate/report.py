@@ -15,10 +15,10 @@ from typing import Any, NamedTuple
 from kbtool import look
 from kbtool.evaluate.compare import Comparison, NotComparable, Settled, change_interval
 from kbtool.evaluate.gate import Verdict
-from kbtool.evaluate.golden import Stale, covers
 from kbtool.evaluate.metrics import Metrics, Rate, would_be_right
 from kbtool.evaluate.plots import Past, histogram, risk, trend
 from kbtool.evaluate.record import Found, Golden, Outcome, Result, RunSpec
+from kbtool.golden import Stale, covers
 from kbtool.script import fold
 from kbtool.tune import Proposal
 

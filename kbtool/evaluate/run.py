@@ -144,7 +144,12 @@ class Asker:
         question = Question(golden.question, golden.history)
         answer = await self.client.chat(question, user=USER, conversation_id=conversation)
         return replace(
-            reply, answer=answer.text, cited=self.resolver.resolve(answer.hits), tokens=answer.tokens
+            reply,
+            answer=answer.text,
+            cited=self.resolver.resolve(answer.hits),
+            tokens=answer.tokens,
+            price=answer.price,
+            currency=answer.currency,
         )
 
 

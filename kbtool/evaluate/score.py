@@ -7,10 +7,12 @@ means that the answer passed its assertions and cites a relevant source (design 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
-from kbtool.evaluate.golden import covers
-from kbtool.evaluate.record import Found, Golden, Outcome, QuestionKind, Relevant, Reply, Result
+from kbtool.evaluate.assertions import checks, first_failure
+from kbtool.evaluate.record import Found, Golden, Outcome, QuestionKind, Relevant, Reply, Result, RunSpec
+from kbtool.golden import covers
 from kbtool.handoff import Action, Policy, can_answer, decide
 from kbtool.model import Answer, Hit, Question
 from kbtool.script import fold
@@ -28,7 +30,7 @@ def score(golden: Golden, reply: Reply, *, k: int, policy: Policy, target: str =
     rank_section = _first(chunks, golden.relevant, _is_section)
     answer = answer_of(golden, reply)
     decision = decide(answer, policy) if answer else None
-    why_wrong = _why_wrong(golden, reply)
+    checked = checks(golden, reply)
     outcome, why = _headline(golden, chunks, rank_section, k, decision.action if decision else None)
     top = (reply.cited if answer else chunks)[:1]
     return Result(
@@ -47,9 +49,19 @@ def score(golden: Golden, reply: Reply, *, k: int, policy: Policy, target: str =
         decision=decision.action.value if decision else "",
         decision_reason=decision.reason.value if decision else "",
         can_answer=can_answer(answer, policy) if answer else bool(chunks and chunks[0].score is not None),
-        is_correct=golden.answerable and not why_wrong
-        if answer
-        else outcome is Outcome.PASS and golden.answerable,
+        is_correct=golden.answerable and (not first_failure(checked) if answer else outcome is Outcome.PASS),
+        checks=checked,
+    )
+
+
+def score_all(
+    questions: Sequence[Golden], replies: Mapping[str, Reply], spec: RunSpec, policy: Policy
+) -> tuple[Result, ...]:
+    """Results, at the run's threshold, of the questions that have a reply to their present content."""
+    return tuple(
+        score(golden, reply, k=spec.k, policy=replace(policy, threshold=spec.threshold), target=spec.target)
+        for golden in questions
+        if (reply := replies.get(golden.id)) and reply.content_hash == golden.content_hash
     )
 
 
@@ -88,23 +100,6 @@ def _headline(
 
 def _outcome(is_right: bool) -> Outcome:
     return Outcome.PASS if is_right else Outcome.FAIL
-
-
-def _why_wrong(golden: Golden, reply: Reply) -> str:
-    """Empty for an answer that would have been right, else what is wrong with it."""
-    said = fold(reply.answer or "")
-    for group in golden.expected.must_contain:
-        if not any(fold(text) in said for text in group):
-            return f"does not say {' or '.join(group)!r}"
-    for text in golden.expected.must_not_contain:
-        if fold(text) in said:
-            return f"says {text!r}"
-    for doc in golden.expected.cite:
-        if not any(_is_document(found, Relevant(doc)) for found in reply.cited):
-            return f"does not cite {doc}"
-    if not any(_is_section(found, relevant) for found in reply.cited for relevant in golden.relevant):
-        return "cites no relevant source"
-    return ""
 
 
 def _documents(chunks: Sequence[Found]) -> list[Found]:

@@ -8,7 +8,7 @@ This is an edge: it asks servers and writes files. What the numbers mean is deci
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,15 +20,16 @@ from kbtool.dify.objects import Dataset
 from kbtool.errors import ConfigError, RunInvalid
 from kbtool.evaluate.compare import Baseline, Comparison, NotComparable, compare, pin
 from kbtool.evaluate.gate import Verdict, judge, to_reask
-from kbtool.evaluate.golden import Stale
 from kbtool.evaluate.history import (
     CONFIRMED,
+    LATEST,
     PINNED,
     REPLIES,
     REPORT,
     SPEC,
     Remembered,
     before,
+    find_interrupted,
     find_run,
     last_week,
     remember,
@@ -40,7 +41,8 @@ from kbtool.evaluate.project import Ask, Project, describe, fresh, part_of, requ
 from kbtool.evaluate.record import Golden, Outcome, Reply, Result, RunSpec
 from kbtool.evaluate.report import View
 from kbtool.evaluate.run import Asker, Resolver, read_replies, write_spec
-from kbtool.evaluate.score import score
+from kbtool.evaluate.score import score_all
+from kbtool.golden import Stale
 from kbtool.sync.plan import plan
 from kbtool.sync.waiting import Progress, quiet
 
@@ -80,10 +82,19 @@ class Evaluation:
         )
 
 
+def unannounced(spec: RunSpec) -> None:
+    """Nobody is told that a run begins."""
+
+
 async def run(
-    project: Project, client: DifyClient, ask: Ask = Ask(), *, progress: Progress = quiet
+    project: Project,
+    client: DifyClient,
+    ask: Ask = Ask(),
+    *,
+    progress: Progress = quiet,
+    begins: Callable[[RunSpec], None] = unannounced,
 ) -> Evaluation:
-    """Ask the questions and judge the answers.
+    """Ask the questions and judge the answers. `begins` is told of the run before anything is asked.
 
     Raises RunInvalid where the dataset does not hold the corpus, or the run to resume was another one.
     """
@@ -94,13 +105,14 @@ async def run(
         spec = _resumed(project.settings, spec, ask.resume)
     folder = runs_folder(project.settings) / spec.run_id
     write_spec(spec, folder / SPEC)
+    begins(spec)
     started = datetime.now(UTC)
     asker = _asker(project, client, dataset, spec)
     questions = fresh(project, spec)
     replies = await asker.ask(questions, folder / REPLIES, progress=progress)
     seconds = spec.seconds + (datetime.now(UTC) - started).total_seconds()
     spec = replace(spec, seconds=seconds, engine=client.engine, version=client.version)
-    results = _score(questions, replies, spec, project.settings)
+    results = score_all(questions, replies, spec, project.settings.policy)
     comparison = _compare(project, baseline, results, spec)
     again = [golden for golden in questions if golden.id in to_reask(results, comparison)]
     confirmed = await asker.ask(again, folder / CONFIRMED)
@@ -184,7 +196,7 @@ async def _require_current(project: Project, client: DifyClient) -> Dataset:
 
 def _resumed(settings: Settings, today: RunSpec, run_id: str) -> RunSpec:
     """The interrupted run, if it asked what would be asked today: two runs must not be mixed in one."""
-    _, earlier = find_run(settings, run_id)
+    _, earlier = find_interrupted(settings) if run_id == LATEST else find_run(settings, run_id)
     if (today.target, today.tags) != (earlier.target, earlier.tags):
         raise RunInvalid(
             f"The run {earlier.run_id} asked {part_of(earlier)}, and now {part_of(today)} is wanted",
@@ -203,18 +215,6 @@ def _asker(project: Project, client: DifyClient, dataset: Dataset, spec: RunSpec
         asks_app=spec.target != "retrieval",
         asks_retrieval=spec.target != "answers",
         concurrency=project.settings.evals.concurrency,
-    )
-
-
-def _score(
-    questions: Sequence[Golden], replies: dict[str, Reply], spec: RunSpec, settings: Settings
-) -> tuple[Result, ...]:
-    """Results of the questions that have a reply to their present content."""
-    policy = replace(settings.policy, threshold=spec.threshold)
-    return tuple(
-        score(golden, reply, k=spec.k, policy=policy, target=spec.target)
-        for golden in questions
-        if (reply := replies.get(golden.id)) and reply.content_hash == golden.content_hash
     )
 
 
@@ -241,7 +241,7 @@ def _conclude(
 ) -> Evaluation:
     """Everything that follows from the replies."""
     questions, handoff = fresh(project, spec), project.settings.handoff
-    results = _score(questions, replies, spec, project.settings)
+    results = score_all(questions, replies, spec, project.settings.policy)
     comparison = _compare(project, project.baseline, results, spec)
     confirmations = _passes(questions, confirmed, spec, project.settings)
     earlier = before(folder)
@@ -282,5 +282,5 @@ def _passes(
     questions: Sequence[Golden], replies: dict[str, Reply], spec: RunSpec, settings: Settings
 ) -> dict[str, bool]:
     """Id → passed, for what was asked again and answered."""
-    again = _score(questions, replies, spec, settings)
+    again = score_all(questions, replies, spec, settings.policy)
     return {r.golden.id: r.outcome is Outcome.PASS for r in again if r.outcome is not Outcome.ERROR}

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from kbtool.clean.targets import LINK, is_relative
+from kbtool.dates import last_edited
 from kbtool.exports.archive import File
-from kbtool.exports.dates import last_edited
 from kbtool.exports.draft import Draft
 from kbtool.model import Kind
 

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
+from kbtool.dates import last_edited
 from kbtool.model import Document
 
 PREFIX = "kbtool_"
@@ -28,27 +29,6 @@ TIMES = frozenset({DATE})
 
 _NOTION_ID = re.compile(r"[0-9a-f]{32}\Z")
 _URL_NAMES = ("url", "link", "permalink", "source_url")
-_DATE_NAMES = (
-    "last edited time",
-    "last edited",
-    "last updated",
-    "last_edited_time",
-    "updated",
-    "updated_at",
-    "edit_time",
-    "date",
-    "更新时间",
-    "最后编辑时间",
-    "上次编辑时间",
-)
-_DATE_FORMS = (
-    "%B %d, %Y %I:%M %p",
-    "%B %d, %Y",
-    "%Y年%m月%d日 %H:%M",
-    "%Y年%m月%d日",
-    "%Y/%m/%d %H:%M",
-    "%Y/%m/%d",
-)
 
 
 def metadata(document: Document, mapped: Mapping[str, str]) -> dict[str, str]:
@@ -74,10 +54,9 @@ def url_of(key: str, properties: Mapping[str, str]) -> str:
 
 
 def date_of(properties: Mapping[str, str]) -> str:
-    """When the page was last edited, in seconds since 1970 as text; a date without a zone is taken as UTC."""
-    said = _first(properties, _DATE_NAMES).strip()
-    moment = _moment(said) if said else None
-    return str(int(moment.timestamp())) if moment else ""
+    """The day on which the page was last edited, its midnight in UTC, in seconds since 1970 as text."""
+    day = last_edited(properties)
+    return str(int(datetime.fromisoformat(day).replace(tzinfo=UTC).timestamp())) if day else ""
 
 
 def differing(wanted: Mapping[str, str], stored: Mapping[str, str]) -> list[str]:
@@ -96,18 +75,3 @@ def _is_same(name: str, wanted: str, stored: str) -> bool:
 
 def _first(properties: Mapping[str, str], names: Iterable[str]) -> str:
     return next((properties[name] for name in names if properties.get(name)), "")
-
-
-def _moment(text: str) -> datetime | None:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        for form in _DATE_FORMS:
-            try:
-                moment = datetime.strptime(text, form)  # noqa: DTZ007 the zone is set below
-                break
-            except ValueError:
-                continue
-        else:
-            return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

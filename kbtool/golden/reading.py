@@ -1,10 +1,4 @@
-"""Golden questions: read from YAML with line numbers, and held against the corpus before every run.
-
-A question names where its answer stands by document slug and heading path, never by a chunk id, so that it
-survives re-chunking (decision 8). The slug may be shortened to its last parts, the heading path too, as
-long as it is clear what is meant. What no longer stands where a question says is *stale*: it is counted
-and left out of the verdict, so that a deleted page never reads as a retrieval regression.
-"""
+"""Golden files, read from YAML with line numbers. Strict: every complaint names file and line."""
 
 from __future__ import annotations
 
@@ -12,7 +6,7 @@ import difflib
 import glob
 import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +14,12 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, SequenceNode
 
-from kbtool.chunk import section_text
 from kbtool.dify.objects import LONGEST_QUERY
 from kbtool.errors import ConfigError, GoldenError
 from kbtool.evaluate.record import Expected, Golden, QuestionKind, Relevant
-from kbtool.model import Document, Section
-from kbtool.script import fold, slugify
+from kbtool.script import as_pattern
 
-_KEYS = {
+KEYS = {
     "id", "question", "lang", "tags", "critical", "answerable", "kind", "history", "relevant", "answer",
     "inbox",
 }  # fmt: skip
@@ -48,17 +40,6 @@ class GoldenSet:
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:12]
 
 
-@dataclass(frozen=True, slots=True)
-class Stale:
-    """A question whose answer is not where it says."""
-
-    golden: Golden
-    reason: str
-
-    def __str__(self) -> str:
-        return f"{self.golden.file}:{self.golden.line}: {self.golden.id}: {self.reason}"
-
-
 def load(root: Path, patterns: Sequence[str]) -> GoldenSet:
     """The questions in all files that match. Raises GoldenError with file and line, ConfigError."""
     paths = sorted({root / found for pattern in patterns for found in glob.glob(pattern, root_dir=root)})  # noqa: PTH207 patterns may be absolute
@@ -77,96 +58,6 @@ def load(root: Path, patterns: Sequence[str]) -> GoldenSet:
                 hint=f"It stands first in {other.file}:{other.line}.",
             )
     return GoldenSet(tuple(questions))
-
-
-def find_stale(golden_set: GoldenSet, documents: Sequence[Document]) -> tuple[Stale, ...]:
-    """Questions that name a document, heading or evidence that is not in the corpus."""
-    index = SlugIndex(documents)
-    return tuple(
-        Stale(golden, reason)
-        for golden in golden_set.questions
-        for reason in _problems(golden, index)
-    )  # fmt: skip
-
-
-def resolve(golden_set: GoldenSet, documents: Sequence[Document]) -> GoldenSet:
-    """The questions with full slugs in place of shortened ones; unknown names stay as they are."""
-    index = SlugIndex(documents)
-
-    def full(name: str) -> str:
-        document = index.find(name)
-        return document.slug if document else name
-
-    return GoldenSet(
-        tuple(
-            replace(
-                golden,
-                relevant=tuple(replace(relevant, doc=full(relevant.doc)) for relevant in golden.relevant),
-                expected=replace(golden.expected, cite=tuple(full(doc) for doc in golden.expected.cite)),
-            )
-            for golden in golden_set.questions
-        )
-    )
-
-
-class SlugIndex:
-    """Documents by slug, also by its last parts where these are clear."""
-
-    def __init__(self, documents: Sequence[Document]) -> None:
-        self._documents = {document.slug: document for document in documents}
-        self._by_end: dict[str, set[str]] = {}
-        for slug in self._documents:
-            parts = slug.split("/")
-            for start in range(len(parts)):
-                self._by_end.setdefault("/".join(parts[start:]), set()).add(slug)
-
-    def find(self, name: str) -> Document | None:
-        slugs = {name} if name in self._documents else self._by_end.get(name, set())
-        return self._documents[next(iter(slugs))] if len(slugs) == 1 else None
-
-    def why_not(self, name: str) -> str:
-        """The reason that `find` gave None, with the nearest slug."""
-        if len(self._by_end.get(name, ())) > 1:
-            return f"the document {name!r} could be {' or '.join(sorted(self._by_end[name])[:3])}"
-        near = difflib.get_close_matches(name, [*self._by_end], n=1, cutoff=0.4)
-        return f"there is no document {name!r}" + (f"; the nearest is {near[0]!r}" if near else "")
-
-
-def covers(relevant: Relevant, paths: Sequence[tuple[str, ...]]) -> bool:
-    """Whether a chunk with these heading paths stands in, or contains, the section that is meant.
-
-    The page's title alone names no section: else a section called like its page would be the whole page.
-    """
-    wanted = tuple(slugify(name) for name in relevant.section)
-    return not wanted or any(_is_in(tuple(slugify(name) for name in path), wanted) for path in paths)
-
-
-def _is_in(path: tuple[str, ...], wanted: tuple[str, ...]) -> bool:
-    return any(path[end - len(wanted) : end] == wanted for end in range(max(2, len(wanted)), len(path) + 1))
-
-
-def _problems(golden: Golden, index: SlugIndex) -> Iterator[str]:
-    """The first thing that is gone."""
-    for doc in golden.expected.cite:
-        if index.find(doc) is None:
-            yield f"`cite`: {index.why_not(doc)}"
-            return
-    for relevant in golden.relevant:
-        document = index.find(relevant.doc)
-        if document is None:
-            yield index.why_not(relevant.doc)
-            return
-        sections = [section for section in document.sections if covers(relevant, section.contains)]
-        if not sections:
-            yield f"{document.slug} has no heading {' › '.join(relevant.section)!r}"
-            return
-        if not any(_holds(section, relevant.evidence) for section in sections):
-            yield f"{document.slug} no longer says {relevant.evidence!r} there"
-            return
-
-
-def _holds(section: Section, evidence: str) -> bool:
-    return fold(evidence) in fold(section_text(section))
 
 
 def _shown(path: Path, root: Path) -> str:
@@ -191,7 +82,7 @@ def _read(path: Path, shown: str) -> Iterator[Golden]:
             f"{shown}:1: a list of questions was expected", hint="See README, “Golden questions”."
         )
     for node in root.value:
-        yield _Entry(shown, node.start_mark.line + 1, _value(node, shown)).golden()
+        yield Entry(shown, node.start_mark.line + 1, _value(node, shown)).golden()
 
 
 def _value(node: Node, shown: str, depth: int = 0) -> Any:
@@ -220,7 +111,7 @@ def _value(node: Node, shown: str, depth: int = 0) -> Any:
     return None if str(node.tag).endswith(":null") else text
 
 
-class _Entry:
+class Entry:
     """One entry of a golden file; every complaint names its line."""
 
     def __init__(self, file: str, line: int, entry: Any) -> None:
@@ -229,7 +120,7 @@ class _Entry:
     def golden(self) -> Golden:
         if not isinstance(self.entry, dict):
             self.complain("a question with `id` and `question` was expected")
-        self.only(self.entry, _KEYS)
+        self.only(self.entry, KEYS)
         answerable = self.flag("answerable", default=True)
         try:
             kind = QuestionKind(self.entry.get("kind", "question"))
@@ -280,7 +171,13 @@ class _Entry:
             tuple(str(one) for one in group) if isinstance(group, list) else (str(group),)
             for group in self.sequence(answer, "must_contain")
         )
-        return Expected(groups, self.texts(answer, "must_not_contain"), self.texts(answer, "cite"))
+        forbidden = self.texts(answer, "must_not_contain")
+        for text in (*forbidden, *(text for group in groups for text in group)):
+            try:
+                as_pattern(text)
+            except ValueError as error:
+                self.complain(str(error))
+        return Expected(groups, forbidden, self.texts(answer, "cite"))
 
     def only(self, table: dict[str, Any], known: set[str]) -> None:
         for key in table:

@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime
 
-from kbtool.clean.targets import key
+from kbtool.script import slugify
 
 _NAMES = frozenset(
-    key(name)
+    slugify(name)
     for name in (
         "Last edited", "Last edited time", "Last edited on", "Last modified", "Last updated", "Updated",
         "Updated at", "Modified", "edit_time", "lastmod", "date", "Zuletzt bearbeitet", "최종 편집 일시",
@@ -34,7 +34,7 @@ def last_edited(properties: Mapping[str, str], lines: Iterable[str] = ()) -> str
     """
     named = [(name, value) for name, value in properties.items()]
     named += [(name, value) for name, colon, value in (line.partition(":") for line in lines) if colon]
-    found = [day for name, value in named if key(name) in _NAMES and (day := parse_date(value))]
+    found = [day for name, value in named if slugify(name) in _NAMES and (day := parse_date(value))]
     return max(found, default=date.min).isoformat() if found else ""
 
 
