@@ -22,6 +22,7 @@ ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 FOLDED = " ".join(README.split())
 LIFECYCLE = (ROOT / "docs" / "lifecycle.md").read_text(encoding="utf-8")
+DOCUMENTS = ["README.md", *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "docs").glob("*.md"))]
 
 
 def commands() -> dict[str, set[str]]:
@@ -43,9 +44,10 @@ def test_every_command_is_in_the_readme() -> None:
         assert f"kbtool {name}" in README, name
 
 
-@pytest.mark.parametrize("text", [README, LIFECYCLE], ids=["README", "lifecycle"])
-def test_every_command_and_option_in_the_documents_exists(text: str) -> None:
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_every_command_and_option_in_the_documents_exists(document: str) -> None:
     known = commands()
+    text = (ROOT / document).read_text(encoding="utf-8")
     prose = re.sub(r"<!-- demo.*?/demo -->", "", text, flags=re.DOTALL)
     code = "\n".join(re.findall(r"```.*?```|`[^`]*`", prose, re.DOTALL))
     for called in re.findall(r"(?<![/\w])kbtool ((?:[a-z]+ ?)+)((?:--[a-z-]+[^\n`]*)?)", code):
@@ -55,7 +57,7 @@ def test_every_command_and_option_in_the_documents_exists(text: str) -> None:
         assert set(re.findall(r"--[a-z-]+", called[1])) <= known[name] | {"--help"}, called
 
 
-@pytest.mark.parametrize("document", ["README.md", "docs/lifecycle.md"])
+@pytest.mark.parametrize("document", DOCUMENTS)
 def test_every_file_that_is_linked_is_there(document: str) -> None:
     path = ROOT / document
     prose = re.sub(r"```.*?```|`[^`]*`", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)

@@ -111,7 +111,7 @@ def test_a_property_of_the_page_becomes_metadata_and_a_change_of_it_embeds_nothi
     kettle = replace(PAGES[1], properties={"Product": "Kettle", "Last edited": "March 3, 2025 10:12 AM"})
     run(ingest(server(), (render(kettle, mapped={"product": "product"}),)))
     (stored,) = run(listed(server()))
-    assert (stored.metadata["product"], stored.metadata[DATE]) == ("Kettle", "1740996720")
+    assert (stored.metadata["product"], stored.metadata[DATE]) == ("Kettle", "1740960000")
     grinder = render(replace(kettle, properties={"Product": "Grinder"}), mapped={"product": "product"})
     describing = server()
     made, _ = run(ingest(describing, (grinder,)))

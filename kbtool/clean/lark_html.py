@@ -19,7 +19,7 @@ _MARKED = re.compile(r"<(b|strong|em|i|del|s)>((?:(?!</?\1>|\n[ \t]*\n)[^|])*?)<
 _CODE = re.compile(r"<code\b[^<>]*>([^<>\n]*)</code>")
 _ANCHOR = re.compile(r"<a\b[^<>]*?\bhref=([\"'])([^\"'<>\s]*)\1[^<>]*>((?:(?!</?a\b)[^\[\]])*?)</a>")
 _HEADING = re.compile(r"(?m)^([ \t]*)<h([1-6])\b[^<>]*>(.*?)</h\2>[ \t]*$")
-_BETWEEN = re.compile(r"([ \t]*)<p\b[^<>]*>|</p>[ \t]*")
+_BETWEEN = re.compile(r"(?<![ \t])([ \t]*)<p\b[^<>]*>|</p>[ \t]*")
 _ENTITY = re.compile(
     r"&lt;(?=[A-Za-z/!?])[^&<>\n]*&gt;"  # a tag that somebody wrote about: decoded it would be one
     r"|&lt;(?![A-Za-z/!?])|(?<![\n>])(?<!\n )&gt;|&quot;|&#34;|&#39;|&nbsp;|&amp;(?!#?\w{1,31};)"

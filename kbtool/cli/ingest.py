@@ -103,7 +103,7 @@ async def _ingest(settings: Settings, wanted: Wanted, seen: show.Seen) -> int:
     target = tag_of(f"{settings.dify.base_url} {settings.dify.dataset}")
     lock = only_one(
         settings.resolve(f".kbtool/ingest-{target}.lock"),
-        what="Another ingest of this project",
+        what="Another ingest",
         error=PlanError,
     )
     with nullcontext() if wanted.plan_only else lock:

@@ -58,7 +58,7 @@ async def _reembed(path: Path, settings: Settings, *, yes: bool, force: bool, as
     folder = Folder(settings.resolve(f".kbtool/reembed-{target}"))
     with only_one(
         settings.resolve(f".kbtool/ingest-{target}.lock"),
-        what="Another ingest of this project",
+        what="Another ingest",
         error=PlanError,
     ):
         async with connect(settings, needs_app=False) as client:

@@ -38,6 +38,7 @@ READABLE = frozenset({".md", ".markdown", ".csv", ".html", ".htm", ".json", ".do
 _PART = re.compile(r"-Part-\d+\.zip$", re.IGNORECASE)
 _JUNK = re.compile(r"(?:^|/)(?:__MACOSX(?:/|$)|\.DS_Store$|\._|Thumbs\.db$|desktop\.ini$)")
 _UTF8 = 0x800
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 _ENCRYPTED = 0x1
 _STEP = 2**16
 _DAMAGED = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, ValueError)
@@ -123,7 +124,7 @@ def _folder(root: Path, spool: Spool) -> Iterator[File | Skipped]:
         for name in sorted([*names, *(name for name in below if Path(folder, name).is_symlink())]):
             path = Path(folder, name)
             inside = _shown(path.relative_to(root).as_posix())
-            shown = f"{_shown(root.name)}/{inside}"
+            shown = f"{_shown(root.name)}/{_shown(inside)}"
             if name.startswith(".") or _JUNK.search(inside):
                 continue
             if path.is_symlink():
@@ -152,6 +153,12 @@ def _on_disk(path: Path, tree: str, inside: str, shown: str) -> File | Skipped:
 
 
 def _shown(name: str) -> str:
+    """A name as it may be printed: a control character could move the cursor of a terminal."""
+    readable = _readable(name)
+    return _CONTROL.sub(lambda found: f"\\x{ord(found.group()):02x}", readable)
+
+
+def _readable(name: str) -> str:
     r"""A name of the file system as text.
 
     Names that are no UTF-8 come from a Chinese Windows, or are shown with their bytes as `\xff`.
@@ -209,7 +216,7 @@ class Zip:
         self, archive: zipfile.ZipFile, info: zipfile.ZipInfo, container: str, *, depth: int
     ) -> Iterator[File | Skipped]:
         path = unicodedata.normalize("NFC", entry_name(info)).replace("\\", "/")
-        shown = f"{self._shown}:{path}"
+        shown = f"{self._shown}:{_shown(path)}"
         if info.is_dir() or _JUNK.search(path):
             return
         if reason := refused_name(path):
@@ -230,7 +237,7 @@ class Zip:
     def _file(
         self, archive: zipfile.ZipFile, info: zipfile.ZipInfo, container: str, path: str
     ) -> File | Skipped:
-        shown = f"{self._shown}:{path}"
+        shown = f"{self._shown}:{_shown(path)}"
         content = (info.CRC, info.file_size)
         if path in self._seen:
             same = self._seen[path] == content

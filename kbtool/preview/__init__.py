@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from kbtool import look
 from kbtool.chunk import Bounds, section_text
 from kbtool.clean import RULES
-from kbtool.exports import notion_html, plain_html
+from kbtool.exports import left_out, notion_html, plain_html
 from kbtool.model import Chunk, Document, Kind, Page, Removal, Section, Skipped
 from kbtool.preview.marks import Piece, pieces
 
@@ -136,7 +136,7 @@ class Totals:
 def reasons() -> dict[str, str]:
     """Each rule's reason: its docstring, or what its reader says about it."""
     written = {rule.name: " ".join((rule.apply.__doc__ or "").split()) for rule in RULES}
-    return {**written, **notion_html.LEFT_OUT, **plain_html.LEFT_OUT}
+    return {**written, **left_out.REASONS, **notion_html.LEFT_OUT, **plain_html.LEFT_OUT}
 
 
 def render(
