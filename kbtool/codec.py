@@ -7,7 +7,7 @@ could run code that somebody put into it.
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, NamedTuple
 
 from kbtool.clean import Cleaned
 from kbtool.exports.archive import File
@@ -91,6 +91,32 @@ def pack_document(document: Document) -> bytes:
     ]
     head = [document.key, document.slug, document.title, document.source, document.language]
     return _pack([*head, sections, dict(document.properties)])
+
+
+class Line(NamedTuple):
+    """A section in a list: its length in characters, and how many subsections it has."""
+
+    heading_path: tuple[str, ...]
+    length: int
+    children: int
+
+
+class Outline(NamedTuple):
+    """A document as a list of its sections."""
+
+    slug: str
+    title: str
+    sections: list[Line]
+
+
+def unpack_outline(data: bytes) -> Outline:
+    """Of a packed document what a list of sections shows, without building its chunks."""
+    _, slug, title, _, _, sections, _ = json.loads(data)
+    lines = [
+        Line(tuple(path), sum(len(text) for _, text in children), len(children))
+        for path, _, children in sections
+    ]
+    return Outline(slug, title, lines)
 
 
 def unpack_document(data: bytes) -> Document:

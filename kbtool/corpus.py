@@ -15,14 +15,21 @@ from collections import Counter
 from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TypeVar
 
 from kbtool.cache import Cache
 from kbtool.chunk import split
 from kbtool.clean import Cleaned, clean
-from kbtool.codec import pack_place, unpack_cleaned, unpack_document, unpack_survey
+from kbtool.codec import (
+    Outline,
+    pack_place,
+    unpack_cleaned,
+    unpack_document,
+    unpack_outline,
+    unpack_survey,
+)
 from kbtool.config import Settings
 from kbtool.errors import ConfigError, ExportError
 from kbtool.exports import Export, read
@@ -68,7 +75,7 @@ class Corpus:
         return sum(len(section.children) for document in self.documents for section in document.sections)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Prepared:
     """One page, with the parts of it that were asked for.
 
@@ -78,9 +85,19 @@ class Prepared:
 
     edited: str
     cleaned: Cleaned | None = None
-    document: Document | None = None
+    packed: bytes = b""
     sketch: bytes = b""
     text: str = ""
+
+    @cached_property
+    def document(self) -> Document | None:
+        """The chunked page, built when it is asked for."""
+        return unpack_document(self.packed) if self.packed else None
+
+    @cached_property
+    def outline(self) -> Outline | None:
+        """What a list of its sections shows, at a fraction of the cost."""
+        return unpack_outline(self.packed) if self.packed else None
 
 
 Event = Prepared | Skipped | Note
@@ -194,11 +211,11 @@ class _Run:
 
 
 def _prepared(page: Survey, values: Mapping[Part, bytes]) -> Iterator[Prepared | Skipped]:
-    document = unpack_document(values[Part.DOCUMENT]) if Part.DOCUMENT in values else None
     cleaned = unpack_cleaned(values[Part.CLEANED]) if Part.CLEANED in values else None
     text = values.get(Part.TEXT, b"").decode()
-    yield Prepared(page.edited, cleaned, document, values.get(Part.SKETCH, b""), text)
-    if document is not None and not document.sections:
+    done = Prepared(page.edited, cleaned, values.get(Part.DOCUMENT, b""), values.get(Part.SKETCH, b""), text)
+    yield done
+    if done.outline is not None and not done.outline.sections:
         yield Skipped(page.file.source, "no text besides title and properties")
 
 
@@ -277,9 +294,9 @@ def load(settings: Settings) -> Corpus:
             skipped.append(event)
         elif isinstance(event, Note):
             notes.append(event)
-        elif event.cleaned and event.document:
+        elif event.cleaned and (document := event.document):
             cleaned.append(event.cleaned)
-            documents += [event.document] if event.document.sections else []
+            documents += [document] if document.sections else []
     return _corpus(cleaned, documents, skipped, notes)
 
 

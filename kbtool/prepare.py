@@ -19,7 +19,7 @@ from typing import Self
 
 from kbtool.cache import Cache
 from kbtool.chunk import Bounds, split
-from kbtool.clean import Cleaned, clean
+from kbtool.clean import Cleaned, clean, tidied
 from kbtool.codec import pack_cleaned, pack_document, pack_survey, unpack_cleaned, unpack_place
 from kbtool.duplicates import sketch
 from kbtool.exports.archive import File
@@ -140,7 +140,8 @@ def _made(bench: Bench, packed: FileTuple, kind: str, digest: bytes, place: byte
         return data, True
     if is_new:
         # Cleaning takes most of the time, and another command may have done it.
-        cleaned = _cleaned(file, data, kind, place, bench.cache.get(key + Part.CLEANED.encode()))
+        earlier = bench.cache.get(key + Part.CLEANED.encode())
+        cleaned = unpack_cleaned(earlier) if earlier is not None else _cleaned(bench, file, data, kind, place)
         if isinstance(cleaned, Skipped):
             return cleaned.reason, cleaned.is_error
         known = _parts(bench, cleaned)
@@ -149,11 +150,13 @@ def _made(bench: Bench, packed: FileTuple, kind: str, digest: bytes, place: byte
     return key, is_new, tuple(known)
 
 
-def _cleaned(file: File, data: bytes, kind: str, place: bytes, known: bytes | None) -> Cleaned | Skipped:
-    if known is not None:
-        return unpack_cleaned(known)
+def _cleaned(bench: Bench, file: File, data: bytes, kind: str, place: bytes) -> Cleaned | Skipped:
+    """The clean page, and the record of what was taken out where somebody will look at it."""
     draft = parse(file, data, Kind(kind) if kind else None)
-    return draft if isinstance(draft, Skipped) else clean(unpack_place(place).page(draft))
+    if isinstance(draft, Skipped):
+        return draft
+    page = unpack_place(place).page(draft)
+    return clean(page) if Part.CLEANED in bench.parts else Cleaned(tidied(page), ())
 
 
 def _parts(bench: Bench, cleaned: Cleaned) -> list[bytes]:

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from kbtool.clean import clean
+from kbtool.clean import clean, tidied
 from kbtool.clean.code import outside_code
 from kbtool.clean.record import removals
 from kbtool.model import Kind, Page
@@ -256,3 +256,9 @@ def test_a_rewrite_that_does_nothing_gives_the_same_text(markdown):
 @given(DIRT)
 def test_masking_is_undone_for_any_text(text):
     assert outside_code(text, lambda masked: masked) == text
+
+
+@QUICK
+@given(st.one_of(NOTION_PAGES, LARK_PAGES, TAGGED), KINDS)
+def test_without_a_record_the_page_is_the_same(markdown, kind):
+    assert tidied(page_of(markdown, kind)) == clean(page_of(markdown, kind)).page

@@ -15,6 +15,7 @@ from kbtool.cli.options import DEFAULT_CONFIG, Config, Json
 from kbtool.model import Kind, Note, Skipped
 
 if TYPE_CHECKING:
+    from kbtool.codec import Outline
     from kbtool.config import Settings
     from kbtool.corpus import Event, Prepared
     from kbtool.model import Document, Section
@@ -104,9 +105,10 @@ def chunk(
             _write_preview(html, pages, seen.skipped, settings)
         else:
             for page in pages:
-                if page.document and page.document.sections:
-                    lines = _json_lines(page.document) if as_json else _lines(page.document)
-                    sys.stdout.write("".join(lines))
+                if as_json and page.document:
+                    sys.stdout.write("".join(_json_lines(page.document)))
+                elif page.outline and page.outline.sections:
+                    sys.stdout.write("".join(_lines(page.outline)))
     if not as_json:
         typer.echo(
             f"\n{seen.documents} documents, {seen.sections} sections, {seen.children} subsections"
@@ -119,9 +121,9 @@ def _write_preview(path: Path, pages: Iterator[Prepared], skipped: list[Skipped]
     from kbtool import preview
 
     processed = (
-        preview.Processed(page.text, page.cleaned.page, page.cleaned.removals, page.document)
+        preview.Processed(page.text, page.cleaned.page, page.cleaned.removals, document)
         for page in pages
-        if page.cleaned and page.document
+        if page.cleaned and (document := page.document)
     )
     text = preview.render(processed, skipped, settings.bounds)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -145,10 +147,10 @@ class _Seen:
             elif isinstance(event, Note):
                 self.notes.append(event)
             else:
-                sections = event.document.sections if event.document else ()
+                sections = event.outline.sections if event.outline else []
                 self.documents += bool(sections)
                 self.sections += len(sections)
-                self.children += sum(len(section.children) for section in sections)
+                self.children += sum(section.children for section in sections)
                 yield event
 
 
@@ -183,13 +185,12 @@ def _settings(sources: list[Path] | None, config: Path, kind: Kind | None) -> Se
     return settings.model_copy(update={"corpus": settings.corpus.model_copy(update=changed)})
 
 
-def _lines(document: Document) -> Iterator[str]:
+def _lines(outline: Outline) -> Iterator[str]:
     """The document as a person reads it, a line a section."""
-    yield f"\n{document.title}  ({document.slug})\n"
-    for section in document.sections:
-        size = sum(len(child.text) for child in section.children)
+    yield f"\n{outline.title}  ({outline.slug})\n"
+    for section in outline.sections:
         path = " › ".join(section.heading_path[1:]) or "(before the first heading)"
-        yield f"  {size:>5}  {len(section.children):>2}  {path}\n"
+        yield f"  {section.length:>5}  {section.children:>2}  {path}\n"
 
 
 def _json_lines(document: Document) -> Iterator[str]:
