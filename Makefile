@@ -31,6 +31,9 @@ format: $(INSTALLED_DEV)
 bench: $(INSTALLED_DEV)
 	$(BIN)/python benchmarks/startup.py
 	$(BIN)/python benchmarks/size.py
+	$(BIN)/python benchmarks/sync.py
+	$(BIN)/python benchmarks/engine.py
+	$(BIN)/python -m benchmarks.ingest
 
 # The simulations of the verdict with 400 worlds a case: about a quarter of an hour.
 soak: $(INSTALLED_DEV)

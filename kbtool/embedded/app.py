@@ -79,7 +79,7 @@ class Engine:
         """End the indexer and close the file. Work that is left goes on when the file is opened again."""
         await self.indexer.aclose()
         await self.database.aclose()
-        self.models.close()
+        await self.models.aclose()
 
     def _knowledge(self, endpoint: Endpoint) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         async def handle(request: Request) -> Response:

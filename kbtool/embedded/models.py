@@ -42,6 +42,7 @@ class Models:
         self.vocabulary = Vocabulary()
         self._endpoints: Endpoints | None = None
         self._making = Lock()
+        self._asking: set[asyncio.Future[None]] = set()
         self._questions: OrderedDict[tuple[str, str, str], bytes | EmbeddingFailed] = OrderedDict()
 
     @property
@@ -54,7 +55,12 @@ class Models:
                 self._endpoints = Endpoints()
             return self._endpoints
 
-    def close(self) -> None:
+    async def aclose(self) -> None:
+        """Close what was opened, once nobody asks a server any more: a thread cannot be stopped in between,
+        and would leave its connection open.
+        """
+        if self._asking:
+            await asyncio.wait(self._asking)
         if self._endpoints is not None:
             self._endpoints.close()
 
@@ -100,7 +106,10 @@ class Models:
             try:
                 return await work()
             except NotEmbedded as missing:
-                await asyncio.to_thread(self._look_up, missing.model, missing.text)
+                asking = asyncio.ensure_future(asyncio.to_thread(self._look_up, missing.model, missing.text))
+                self._asking.add(asking)
+                asking.add_done_callback(self._asking.discard)
+                await asyncio.shield(asking)
 
     def _look_up(self, model: EmbeddingModel, text: str) -> None:
         found: bytes | EmbeddingFailed
