@@ -35,6 +35,7 @@ _WORD = re.compile(
 )
 _ITEM = re.compile(r"(?m)^[ \t>]*(?:[-+*]|\d{1,9}[.)])(?:[ \t]+\[[ xX]\])?(?=[ \t]|$)")
 _FENCE_LANGUAGE = re.compile(r"(?m)^([ \t>]*(?:[-+*][ \t]+|\d+[.)][ \t]+)*(?:`{3,}|~{3,})).*$")
+_LINK_IN_A_WORD = re.compile(r"(?<=[^\W_])\[(?=[^\[\]\n]*\]\()")  # `G[o on](…)` reads "Go on"
 _BARE_TAG = re.compile(r"</?[A-Za-z][\w-]*[ \t]*/?>")
 _TARGET = re.compile(r"\]\((?:<[^<>\n]*>|(?:[^()\s]|\([^()\s]*\))*)\)")
 _INLINE = re.compile(
@@ -45,6 +46,7 @@ _INLINE = re.compile(
 def words(text: str) -> Words:
     """Words as a reader counts them: list marks, code languages and bare tags are form."""
     text = unicodedata.normalize("NFC", html.unescape(text.replace("\r\n", "\n").replace("\r", "\n")))
+    text = _LINK_IN_A_WORD.sub("", text)
     text = _MARKS.sub("", _ITEM.sub(" ", _FENCE_LANGUAGE.sub(r"\1", text)))
     return Counter(_WORD.findall(_BARE_TAG.sub(" ", text)))
 

@@ -75,7 +75,7 @@ CASES = {
         ["leads outside"] * 4,
     ),
     "absolute names": Case(
-        [(name, b"# Out\n\ntext") for name in ("/tmp/a.md", "\\\\host\\share\\b.md", "C:\\c.md", "c:d.md")],
+        [(name, b"# Out\n\ntext") for name in ("/out/a.md", "\\\\host\\share\\b.md", "C:\\c.md", "c:d.md")],
         ["absolute", "absolute", "drive", "drive"],
     ),
     "symbolic links": Case([link_to("/etc/passwd"), link_to("../../x", "y.html")]),

@@ -102,7 +102,27 @@ def _missing(changes: Sequence[tuple[list[str], list[str]]]) -> tuple[Counter[st
                 words[side].extend(found)
                 if not found:
                     wordless[side].append("".join(line.split()))
-    return Counter(words[0]) - Counter(words[1]), Counter(wordless[0]) - Counter(wordless[1])
+    was, now = Counter(words[0]), Counter(words[1])
+    gone = _without_said(was - now, now - was)
+    return gone, Counter(wordless[0]) - Counter(wordless[1])
+
+
+def _without_said(gone: Counter[str], new: Counter[str]) -> Counter[str]:
+    """Less what is still there in another form: a target that became text, or a word that was in two.
+
+    `[](https://a.example)` becomes its address; `G[o on](...)` was a link that began inside a word.
+    """
+    if not new:
+        return gone
+    for unit in [unit for unit in gone if unit.startswith("](")]:
+        inside = Counter(_UNITS.findall(unit[2:-1]))
+        if inside <= new:
+            new -= inside
+            gone -= Counter([unit])
+    parts = [word for word in gone.elements() if word.isalnum()]
+    if "".join(parts) == "".join(word for word in new.elements() if word.isalnum()):
+        gone -= Counter(parts)
+    return gone
 
 
 def _changes(old: Sequence[str], new: Sequence[str]) -> list[tuple[list[str], list[str]]]:
