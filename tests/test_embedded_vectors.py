@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -132,3 +133,21 @@ def test_an_answer_of_the_model_s_server_is_not_remembered_when_it_is_an_error()
             return len(await its.client.retrieve(dataset, "refunds?", RetrievalProfile()))
 
     assert run(story()) == 3
+
+
+def test_an_engine_that_is_closed_while_it_embeds_waits_for_the_answer() -> None:
+    async def story() -> bool:
+        async with searching() as (its, server, dataset):
+            server.gate.clear()
+            await its.client.create_document(dataset, PROFILE, "late", "an answer that comes late")
+            while server.waiting == 0:  # noqa: ASYNC110 - the request is on its way
+                await asyncio.sleep(0.01)
+            closing = asyncio.create_task(its.engine.aclose())
+            await asyncio.wait({closing}, timeout=0.2)
+            is_waiting = not closing.done()
+            server.gate.set()
+            await closing
+            return is_waiting
+
+    assert run(story()), "otherwise the thread would be left with an open connection"
+    gc.collect()

@@ -6,6 +6,7 @@ import asyncio
 import sqlite3
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -42,7 +43,7 @@ class Models:
         self.vocabulary = Vocabulary()
         self._endpoints: Endpoints | None = None
         self._making = Lock()
-        self._asking: set[asyncio.Future[None]] = set()
+        self._asking: set[asyncio.Future[Any]] = set()
         self._questions: OrderedDict[tuple[str, str, str], bytes | EmbeddingFailed] = OrderedDict()
 
     @property
@@ -59,7 +60,7 @@ class Models:
         """Close what was opened, once nobody asks a server any more: a thread cannot be stopped in between,
         and would leave its connection open.
         """
-        if self._asking:
+        while self._asking:
             await asyncio.wait(self._asking)
         if self._endpoints is not None:
             self._endpoints.close()
@@ -80,6 +81,12 @@ class Models:
         if not known.endpoint or not texts:
             return [None] * len(texts)
         return list(self.endpoints.embed(known, texts))
+
+    async def embed_apart(
+        self, model: EmbeddingModel | None, name: str, texts: Sequence[str]
+    ) -> list[bytes | None]:
+        """`embed` in a thread of its own. Raises EmbeddingFailed."""
+        return await self._in_thread(partial(self.embed, model, name, texts))
 
     def embed_question(self, model: EmbeddingModel | None, name: str, text: str) -> bytes | None:
         """Its vector, or None from the lexical model. Raises EmbeddingFailed, and NotEmbedded to be called
@@ -106,10 +113,19 @@ class Models:
             try:
                 return await work()
             except NotEmbedded as missing:
-                asking = asyncio.ensure_future(asyncio.to_thread(self._look_up, missing.model, missing.text))
-                self._asking.add(asking)
-                asking.add_done_callback(self._asking.discard)
-                await asyncio.shield(asking)
+                await self._in_thread(partial(self._look_up, missing.model, missing.text))
+
+    async def _in_thread(self, ask: Callable[[], T]) -> T:
+        """What `ask` gives. It goes on when its caller is cancelled; `aclose` waits for it then."""
+        asking = asyncio.ensure_future(asyncio.to_thread(ask))
+        self._asking.add(asking)
+        asking.add_done_callback(self._ended)
+        return await asyncio.shield(asking)
+
+    def _ended(self, asking: asyncio.Future[Any]) -> None:
+        self._asking.discard(asking)
+        if not asking.cancelled():
+            asking.exception()  # looked at: nobody else may be left to do so
 
     def _look_up(self, model: EmbeddingModel, text: str) -> None:
         found: bytes | EmbeddingFailed

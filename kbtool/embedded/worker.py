@@ -137,7 +137,7 @@ class Indexer:
         if dataset["indexing_technique"] == "high_quality":
             try:
                 model, name = self._model_of(dataset)
-                vectors = await asyncio.to_thread(self._models.embed, model, name, texts)
+                vectors = await self._models.embed_apart(model, name, texts)
             except EmbeddingFailed as error:
                 message = str(error)
                 await self._database.run(lambda db: _fail(db, document_id, message))
