@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -26,6 +27,8 @@ Sources = Annotated[list[Path] | None, typer.Argument(help="Zips, folders, files
 ForcedKind = Annotated[
     Kind | None, typer.Option("--kind", help="What the sources are, where that is not recognised right.")
 ]
+_REASONS_SHOWN = 8
+
 NoCache = Annotated[bool, typer.Option("--no-cache", help="Read every page anew.")]
 
 
@@ -220,10 +223,17 @@ def _chunks(document: Document, section: Section) -> list[dict[str, object]]:
 
 
 def _report(skipped: Sequence[Skipped], notes: Sequence[Note]) -> None:
-    """Errors one by one, the rest as a count; an unreadable page is exit code 1, after all others."""
+    """Errors one by one, the rest counted by reason; an unreadable page is exit code 1, after all others."""
     errors = [skip for skip in skipped if skip.is_error]
     if skipped:
         sys.stderr.write(f"{len(skipped)} files or pages skipped ({len(errors)} of them unreadable)\n")
+    reasons = Counter(skip.reason for skip in skipped if not skip.is_error)
+    for reason, count in reasons.most_common(_REASONS_SHOWN):
+        sys.stderr.write(f"  {count:>5}  {reason}\n")
+    if len(reasons) > _REASONS_SHOWN:
+        sys.stderr.write(
+            f"         and {len(reasons) - _REASONS_SHOWN} more reasons: see `kbtool chunk --html`\n"
+        )
     for note in notes:
         sys.stderr.write(f"note: {note.source}: {note.text}\n")
     for skip in errors:
