@@ -156,6 +156,7 @@ class Result:
     top_score: float | None = None
     decision: str = ""
     decision_reason: str = ""
+    decision_detail: str = ""
     can_answer: bool = False
     is_correct: bool = False
     checks: tuple[Check, ...] = ()
