@@ -94,7 +94,11 @@ class Policy:
     canaries: tuple[Canary, ...] = ()
 
     def threshold_for(self, question: Question) -> float:
-        own = (self.languages.get(language_of(question)), self.inboxes.get(question.inbox))
+        return self.threshold_in(language_of(question), question.inbox)
+
+    def threshold_in(self, language: str, inbox: str) -> float:
+        """The threshold for this language (as `language_of` has it) in this inbox."""
+        own = (self.languages.get(language), self.inboxes.get(inbox))
         return max((value for value in own if value is not None), default=self.threshold)
 
     def at(self, threshold: float) -> Policy:
