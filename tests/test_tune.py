@@ -21,6 +21,7 @@ from kbtool.tune import (
     upper_bound,
     walk,
 )
+from kbtool.tune.walk import curve
 from tests.data.invented_run import invented_run, judged
 
 PASS, FAIL = Outcome.PASS, Outcome.FAIL
@@ -133,6 +134,12 @@ def test_a_walk_never_takes_more_mistakes_than_are_allowed(rows, budget, confide
         assert 0 <= at.wrong <= promise.allowed(len(rows))
         assert at.answered > 0
         assert round(threshold * 100) / 100 == threshold
+
+
+@given(rows_of)
+def test_the_curve_is_the_count_at_each_score(rows):
+    scores = sorted({row.score for row in rows if row.score is not None})
+    assert curve(rows) == tuple(count_at(rows, score) for score in scores)
 
 
 @given(rows_of, st.randoms())

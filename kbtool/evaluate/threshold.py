@@ -17,11 +17,15 @@ def propose(
     spec: RunSpec,
     results: Sequence[Result],
     *,
-    wanted_before: bool,
+    wanted_at: str = "",
     by: tune.By | None = None,
     changed: Sequence[str] = (),
 ) -> tune.Proposal:
-    """The proposal of a run. Without `by`, languages or inboxes are told apart where kb.toml does."""
+    """The proposal of a run. Without `by`, languages or inboxes are told apart where kb.toml does.
+
+    `wanted_at` is when last week's run was made, if it wanted a change; what was written since then has met
+    that wish, or begun anew.
+    """
     handoff, policy = settings.handoff, settings.policy
     if by is None:
         by = tune.By.LANGUAGE if policy.languages else tune.By.INBOX if policy.inboxes else None
@@ -32,7 +36,7 @@ def propose(
         tune.Promise(handoff.budget, handoff.confidence),
         current=policy,
         is_tuned=bool(handoff.run) and not is_void,
-        wanted_before=wanted_before,
+        wanted_before=max(handoff.tuned, handoff.estimated, handoff.raised) < wanted_at[:10],
         floor=handoff.floor,
         shares=tune.Shares(handoff.unanswerable_share, handoff.critical_share),
         by=by,

@@ -278,7 +278,7 @@ def _conclude(
             project.settings,
             spec,
             results,
-            wanted_before=last is not None and last.wants_threshold and is_same,
+            wanted_at=last.started if last is not None and last.wants_threshold and is_same else "",
             by=by,
             changed=changed,
         ),

@@ -16,7 +16,7 @@ from kbtool.tune.prices import RATIOS, Price, cheapest
 from kbtool.tune.promise import Promise, lower_bound, upper_bound
 from kbtool.tune.slices import OTHERS, By, Slice, slices
 from kbtool.tune.strata import Shares, Stratum
-from kbtool.tune.walk import AS_ASKED, Count, Row, count_at, count_where, walk, within
+from kbtool.tune.walk import AS_ASKED, Count, Row, count_at, count_where, curve, walk, within
 
 FLOOR = 0.15
 """The largest share of wrong ones among its answers that a bot may turn out to have."""
@@ -130,7 +130,7 @@ def tune(
         count=None,
         wrong_at_most=None,
         current=_in_use(rows, policy),
-        curve=tuple(count_at(rows, s) for s in sorted({r.score for r in rows if r.score is not None})),
+        curve=curve(rows),
         what_if=tuple(_what_if(rows, Promise(b, promise.confidence), shares) for b in WHAT_IF_BUDGETS),
         by=by,
         taken=_taken(results),

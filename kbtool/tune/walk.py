@@ -92,6 +92,19 @@ def count_where(rows: Sequence[Row], named: float, threshold_of: Callable[[Row],
     return Count(named, len(rows), len(answered), sum(not row.is_right for row in answered))
 
 
+def curve(rows: Sequence[Row]) -> tuple[Count, ...]:
+    """The count at each score that occurs, the lowest first."""
+    scored = sorted(((row.score, row.is_right) for row in rows if row.score is not None), reverse=True)
+    answered = wrong = 0
+    counts = []
+    for score, tied in groupby(scored, key=lambda row: row[0]):
+        rights = [is_right for _, is_right in tied]
+        answered += len(rights)
+        wrong += rights.count(False)
+        counts.append(Count(score, len(rows), answered, wrong))
+    return tuple(reversed(counts))
+
+
 def _round_up(value: float, *, above: float) -> float:
     """To 0.01, never negative, and strictly above the score that is out."""
     hundredths = max(0, math.ceil(round(value * 100, 9)))
