@@ -1,7 +1,7 @@
 """The error-budget walk beside three other ways to a threshold, and how calm the threshold stays.
 
-`python -m benchmarks.threshold` prints the tables of docs/threshold.md; `--write` puts them there. About two
-minutes on two cores.
+`python -m benchmarks.threshold` prints the tables of docs/threshold.md; `--write` puts them there. A few
+minutes.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ import os
 import numpy as np
 import pytest
 
-from benchmarks.threshold import PROMISE, changes, noise
+from benchmarks.threshold import DOCUMENT, PROMISE, WRONG_SHARE, changes, noise
 from benchmarks.threshold_worlds import WORLDS, World
 from kbtool.tune import lower_bound, walk
 
@@ -47,6 +47,17 @@ def test_a_walk_that_took_one_mistake_more_would_be_caught() -> None:
 def test_a_fixed_threshold_breaks_it_in_nearly_every_world() -> None:
     assert [world.answered(0.5)[1] > PROMISE.budget for world in WORLDS] == [True, True, True, False]
     assert WORLDS[3].answered(0.5)[0] < 0.05, "and answers nothing in the last"
+
+
+def test_the_document_shows_the_benchmark_of_these_worlds() -> None:
+    """Its exact columns, which need no simulation: what a fixed 0.5 covers, and what could be covered."""
+    page = DOCUMENT.read_text(encoding="utf-8")
+    rows = [line.split(" | ") for line in page.splitlines() if line.startswith("| ") and " | 50 | " in line]
+    assert [row[0].removeprefix("| ") for row in rows] == [world.name for world in WORLDS]
+    for row, world in zip(rows, WORLDS, strict=True):
+        assert row[2].startswith(f"{world.answered(0.5)[0]:.2f} (")
+        best = f"{world.best(wrong=PROMISE.budget):.2f} / {world.best(wrong_share=WRONG_SHARE):.2f} |"
+        assert row[6] == best
 
 
 @named
