@@ -78,6 +78,12 @@ def test_an_app_that_searches_otherwise_is_refused_though_its_settings_read_the_
     assert "searches in another way than at the pin of 2026-11-14" in refused.reason
     assert "5 moved" in refused.reason
     assert Baseline.from_json(baseline.to_json(), name="main") == baseline
+    # Word statistics move with every page that is added; vectors do not.
+    edited, moved = replace(SPEC, corpus_hash="other"), [scored(result) for result in now]
+    assert isinstance(compare(baseline, moved, edited), Comparison)
+    semantic = replace(edited, retrieval={"search_method": "semantic_search"})
+    same = replace(baseline, fingerprint=semantic.fingerprint)
+    assert isinstance(compare(same, moved, semantic), NotComparable)
 
 
 def test_another_threshold_does_not_read_as_a_loss_of_the_knowledge_base():

@@ -187,7 +187,7 @@ def test_a_threshold_of_other_settings_or_of_another_search_is_void(
     (shop / "kb.toml").write_text(text.replace('fingerprint = "', 'fingerprint = "0'), encoding="utf-8")
     other = reopened(shop).proposal
     assert (other.advice.value, other.reason) == ("propose", "tuned")
-    assert other.sentence.startswith("The threshold of kb.toml was measured under other settings")
+    assert other.sentence.startswith("The threshold of kb.toml was measured under other settings or scores")
     (shop / "kb.toml").write_text(text, encoding="utf-8")
     ran([score - 0.2 for score in RIGHT], [0.3] * 10)
     moved = reopened(shop).proposal

@@ -229,7 +229,8 @@ def compare(baseline: Baseline, results: Sequence[Result], spec: RunSpec) -> Com
             f"({baseline.fingerprint}, now {spec.fingerprint}): a difference would say nothing of the corpus"
         )
     drift = seen(results, baseline.canaries)
-    if drift.has_moved:
+    is_same_corpus = spec.corpus_hash == baseline.corpus_hash
+    if drift.has_moved and (is_same_corpus or not spec.scores_hang_on_corpus):
         return NotComparable(
             f"the app searches in another way than at the pin of {baseline.date}, though its settings read "
             f"the same: {drift.sentence}; a difference would say nothing of the corpus"

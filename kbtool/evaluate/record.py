@@ -195,6 +195,12 @@ class RunSpec:
         return self.is_finished and self.target == "both" and not self.tags
 
     @property
+    def scores_hang_on_corpus(self) -> bool:
+        """Whether an edited page moves the scores of other pages' chunks, as word statistics do."""
+        is_lexical = self.embedding_model == "words-and-bigrams"
+        return is_lexical or self.retrieval.get("search_method") != "semantic_search"
+
+    @property
     def fingerprint(self) -> str:
         """Of the settings whose change voids a threshold and a comparison (docs/contracts.md §6)."""
         content = {

@@ -45,7 +45,7 @@ def propose(
     )
     if not is_void:
         return proposal
-    void = "The threshold of kb.toml was measured under other settings and holds no more."
+    void = "The threshold of kb.toml was measured under other settings or scores, and holds no more."
     return replace(proposal, sentence=f"{void} {proposal.sentence}")
 
 

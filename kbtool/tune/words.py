@@ -99,7 +99,7 @@ def no_safe_threshold(allowed: int | None, n: int, slice_name: str | None) -> st
 def floor(count: Count, bound: float, most: float, name: str | None) -> str:
     where = f" in {name or 'all others'}" if name is not None else ""
     high = f"at {count.threshold:.2f}{where}, {count.wrong} of {count.answered} answers are wrong"
-    could = f"so it may be up to {bound:.0%} in the long run, where {most:.0%} is the most that may be"
+    could = f"which can mean {bound:.0%} in the long run where at most {most:.0%} may be"
     return f"{high}, {could}; improve retrieval first"
 
 
