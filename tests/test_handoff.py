@@ -118,6 +118,24 @@ def test_raising_the_threshold_never_answers_more(
         assert decide(said, Policy(threshold=low)).action is Action.REPLY
 
 
+@given(
+    scores, st.floats(0, 1), st.floats(0, 1), st.floats(0, 1), st.floats(0, 1), st.sampled_from(["", "de"])
+)
+def test_raising_any_of_the_thresholds_never_answers_more(
+    score: float | None, everybody: float, german: float, shop: float, more: float, lang: str
+) -> None:
+    said = answer(score=score)
+    said = replace(said, question=replace(said.question, language=lang, inbox="shop"))
+    before = Policy(everybody, {"de": german}, {"shop": shop})
+    for after in (
+        replace(before, threshold=everybody + more),
+        replace(before, languages={"de": german + more}),
+        replace(before, inboxes={"shop": shop + more}),
+    ):
+        if decide(said, after).action is Action.REPLY:
+            assert decide(said, before).action is Action.REPLY
+
+
 @given(scores, st.floats(0, 1), st.text(max_size=40), st.text(max_size=40))
 def test_what_can_never_be_answered_is_not_answered(
     score: float | None, threshold: float, text: str, question: str

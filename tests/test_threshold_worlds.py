@@ -1,7 +1,7 @@
 """The promise in worlds whose truth is known: four kinds of scores, four sizes of golden sets.
 
 A case fails only where the 99.9 % lower bound of its rate of broken promises is above 1 - confidence. `make
-soak` runs 40 times as many tunings.
+soak` runs ten times as many tunings.
 """
 
 from __future__ import annotations

@@ -210,6 +210,19 @@ def test_an_estimate_is_written_only_when_it_is_accepted(shop: Path, ran: Callab
     assert (handoff.threshold, handoff.tuned, bool(handoff.estimated)) == (0.6, "", True)
 
 
+def test_what_an_intent_takes_away_is_said(shop: Path, ran: Callable[..., str]) -> None:
+    (shop / "kb.toml").write_text(
+        KB + "[handoff.intents]\nflying = ['fly there, number 3']\n", encoding="utf-8"
+    )
+    ran(RIGHT, [0.5] * 10)
+    shown = tune()
+    assert (
+        "The intent flying takes 1 golden question to a person before any score; a page answers 0."
+        in shown.stdout
+    )
+    assert json.loads(tune("--json").stdout)["taken"] == [{"intent": "flying", "n": 1, "answerable": 0}]
+
+
 def test_raising_stands_alone_and_says_both_values(shop: Path) -> None:
     raised = tune("--raise", "0.8")
     assert "threshold 0.50 -> 0.80" in raised.stdout

@@ -63,7 +63,8 @@ def tune(
         typer.echo(json.dumps(report, ensure_ascii=False, indent=1))
         return
     typer.echo(evaluation.proposal.sentence)
-    _show_taken(evaluation)
+    for taken in evaluation.proposal.taken:
+        typer.echo(str(taken))
     _show_preview(preview)
     if write:
         said = "has the new threshold" if is_written else "keeps its threshold; nothing was written"
@@ -203,14 +204,6 @@ def _previewed(preview: Preview | None) -> dict[str, Any] | None:
     from dataclasses import asdict
 
     return asdict(preview) if preview else None
-
-
-def _show_taken(evaluation: Evaluation) -> None:
-    for taken in evaluation.proposal.taken:
-        typer.echo(
-            f"The intent {taken.intent} takes {taken.n} golden questions to a person, "
-            f"{taken.answerable} of which a page answers."
-        )
 
 
 def _show_preview(preview: Preview | None) -> None:

@@ -56,6 +56,9 @@ class Taken:
     n: int
     answerable: int
 
+    def __str__(self) -> str:
+        return words.taken(self.intent, self.n, self.answerable)
+
 
 @dataclass(frozen=True, slots=True)
 class Proposal:

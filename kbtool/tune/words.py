@@ -96,6 +96,11 @@ def no_safe_threshold(allowed: int | None, n: int, slice_name: str | None) -> st
     return f"already the best scores{where} hold more wrong answers than {many}; improve retrieval first"
 
 
+def taken(intent: str, n: int, answerable: int) -> str:
+    questions = "1 golden question" if n == 1 else f"{n} golden questions"
+    return f"The intent {intent} takes {questions} to a person before any score; a page answers {answerable}."
+
+
 def floor(count: Count, bound: float, most: float, name: str | None) -> str:
     where = f" in {name or 'all others'}" if name is not None else ""
     high = f"at {count.threshold:.2f}{where}, {count.wrong} of {count.answered} answers are wrong"
