@@ -69,11 +69,15 @@ _KIND = {phrase.strip(): kind for kind, phrases in _PHRASES.items() for phrase i
 _PHRASE = regex.compile("|".join(sorted(map(regex.escape, _KIND), key=len, reverse=True)))
 _CJK = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}]")
 _NOISE = regex.compile(r"[^\p{L}\p{N}']+")
+_LONGEST = 300
+"""Characters: nobody says so little at such length."""
 _LATEST_WINS = (Smalltalk.CLOSING, Smalltalk.THANKS, Smalltalk.GREETING)
 
 
 def smalltalk(text: str) -> Smalltalk | None:
     """What kind of small talk the message is, or None where it is anything more."""
+    if len(text) > _LONGEST:
+        return None
     said = plain(text)
     rest = _NOISE.sub(" ", said).strip()
     kinds: set[Smalltalk] = set()

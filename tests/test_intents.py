@@ -61,6 +61,15 @@ def test_a_phrase_that_finds_everything_or_nothing_is_refused(phrase: str) -> No
         Intents.of({"recall": (phrase,)})
 
 
+def test_of_a_pasted_document_the_beginning_and_the_end_are_searched() -> None:
+    page = "The label costs six euros. " * 2000
+    for text in (f"I want my money back. {page}", f"{page} I want my money back."):
+        found = ALL.find(text)
+        assert found is not None
+        assert found.intent == "money_back"
+    assert ALL.find(page) is None
+
+
 def test_who_is_hurt_and_wants_the_money_back_is_hurt() -> None:
     found = ALL.find("I want my money back, I got burned!")
     assert found is not None

@@ -106,6 +106,14 @@ def test_stated_shares_are_in_the_sentence_and_say_what_is_missing() -> None:
     assert mended.reason != "few-questions"
 
 
+def test_too_many_unanswerable_ones_in_the_golden_set_are_no_reason_to_move_a_tuned_threshold() -> None:
+    run = [*world(200), *no_answer(40, 0.6)]
+    as_asked = tune(run, current=0.55, is_tuned=True)
+    assert as_asked.wants_change
+    few_live = tune(run, current=0.55, is_tuned=True, shares=Shares(unanswerable=0.02))
+    assert (few_live.advice, few_live.wants_change) == (Advice.KEEP, False)
+
+
 # Slices
 
 

@@ -27,19 +27,19 @@ def propose(
     that wish, or begun anew.
     """
     handoff, policy = settings.handoff, settings.policy
-    if by is None:
-        by = tune.By.LANGUAGE if policy.languages else tune.By.INBOX if policy.inboxes else None
+    told_apart = tune.By.LANGUAGE if policy.languages else tune.By.INBOX if policy.inboxes else None
     # A threshold of other settings is not one that could be kept.
     is_void = bool(handoff.run) and not holds(settings, spec, results)
     proposal = tune.tune(
         results,
         tune.Promise(handoff.budget, handoff.confidence),
         current=policy,
-        is_tuned=bool(handoff.run) and not is_void,
+        # Nor is one threshold for all kept by who asks for one for each.
+        is_tuned=bool(handoff.run) and not is_void and by in {None, told_apart},
         wanted_before=max(handoff.tuned, handoff.estimated, handoff.raised) < wanted_at[:10],
         floor=handoff.floor,
         shares=tune.Shares(handoff.unanswerable_share, handoff.critical_share),
-        by=by,
+        by=by or told_apart,
         prices=[(p.wrong, p.handoff, p.currency)] if (p := handoff.prices) else (),
         changed=changed,
     )

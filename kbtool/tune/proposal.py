@@ -13,10 +13,10 @@ from kbtool.handoff import BY_WORDS_ALONE, Policy, Reason, language_of
 from kbtool.model import Question
 from kbtool.tune import words
 from kbtool.tune.prices import RATIOS, Price, cheapest
-from kbtool.tune.promise import Promise, lower_bound, upper_bound
+from kbtool.tune.promise import Promise
 from kbtool.tune.slices import OTHERS, By, Slice, slices
 from kbtool.tune.strata import Shares, Stratum
-from kbtool.tune.walk import AS_ASKED, Count, Row, count_at, count_where, curve, walk, within
+from kbtool.tune.walk import AS_ASKED, Count, Row, count_at, count_where, curve, walk, within, wrong_at_most
 
 FLOOR = 0.15
 """The largest share of wrong ones among its answers that a bot may turn out to have."""
@@ -139,7 +139,7 @@ def tune(
         taken=_taken(results),
         mix=Counter(row.stratum for row in rows),
     )
-    found = _sliced(found, rows, by, shares) if by is not None else _counted(found, rows, {})
+    found = _sliced(found, rows, by, shares) if by is not None else _counted(found, rows, {}, shares)
     found = replace(found, prices=_prices(found, prices))
     refusal = _refusal(found, rows, floor, shares, changed)
     if refusal is not None:
@@ -169,16 +169,19 @@ def _in_use(rows: Sequence[Row], policy: Policy) -> Count | None:
     return count_where(rows, policy.threshold, lambda row: policy.threshold_in(row.language, row.inbox))
 
 
-def _counted(found: Proposal, rows: Sequence[Row], own: Mapping[str, float]) -> Proposal:
+def _counted(found: Proposal, rows: Sequence[Row], own: Mapping[str, float], shares: Shares) -> Proposal:
     """With what its thresholds do to the run's questions; `own` are those of the slices."""
     threshold, by = found.threshold, found.by
     if threshold is None:
         return found
-    count = count_where(rows, threshold, lambda row: own.get(by.of(row), threshold) if by else threshold)
+
+    def threshold_of(row: Row) -> float:
+        return own.get(by.of(row), threshold) if by else threshold
+
     return replace(
         found,
-        count=count,
-        wrong_at_most=upper_bound(count.wrong, count.answered, found.promise.confidence),
+        count=count_where(rows, threshold, threshold_of),
+        wrong_at_most=wrong_at_most(rows, threshold_of, found.promise, shares),
     )
 
 
@@ -190,7 +193,7 @@ def _sliced(found: Proposal, rows: Sequence[Row], by: By, shares: Shares) -> Pro
     threshold = others[0] if others else max(own.values(), default=None)
     if any(one.threshold is None for one in each):
         threshold = None
-    return _counted(replace(found, slices=each, threshold=threshold), rows, own)
+    return _counted(replace(found, slices=each, threshold=threshold), rows, own, shares)
 
 
 def _allowed(rows: Sequence[Row], promise: Promise, shares: Shares) -> int | None:
@@ -289,7 +292,8 @@ def _advised(
     if now is None or count is None:
         return found
     wants_change = (
-        _is_over_budget(rows, policy, found) or abs(count.coverage - now.coverage) >= CHANGE_WORTH_MAKING
+        _is_over_budget(rows, policy, found, shares)
+        or abs(count.coverage - now.coverage) >= CHANGE_WORTH_MAKING
     )
     holds = words.ESTIMATE
     if not found.is_estimate:
@@ -310,11 +314,22 @@ def _advised(
     )
 
 
-def _is_over_budget(rows: Sequence[Row], policy: Policy, found: Proposal) -> bool:
+def _is_over_budget(rows: Sequence[Row], policy: Policy, found: Proposal, shares: Shares) -> bool:
     """Whether the thresholds in use surely break the promise, for everybody or for one slice."""
     groups = [list(rows)]
     if found.by is not None:
         groups += [[row for row in rows if found.by.of(row) == one.name] for one in found.slices]
-    counts = [count for group in groups if (count := _in_use(group, policy))]
     promise = found.promise.shared_by(max(1, len(found.slices)))
-    return any(lower_bound(c.wrong, c.n, promise.confidence) > promise.budget for c in counts)
+    return any(_surely_wrong(group, policy, promise, shares) > promise.budget for group in groups)
+
+
+def _surely_wrong(rows: Sequence[Row], policy: Policy, promise: Promise, shares: Shares) -> float:
+    """The least share of conversations with a wrong answer under the thresholds in use."""
+    wrong = Counter(
+        row.stratum
+        for row in rows
+        if not row.is_right
+        and row.score is not None
+        and row.score >= policy.threshold_in(row.language, row.inbox)
+    )
+    return shares.least(shares.count(wrong), _by_kind(rows, shares), promise)

@@ -12,9 +12,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from kbtool.tune.promise import Promise, upper_bound
+from kbtool.tune.promise import Promise
 from kbtool.tune.strata import Shares, Stratum
-from kbtool.tune.walk import AS_ASKED, Count, Row, count_at, walk, within
+from kbtool.tune.walk import AS_ASKED, Count, Row, count_at, walk, within, wrong_at_most
 
 OTHERS = ""
 
@@ -75,7 +75,7 @@ def thresholds(found: Sequence[Slice]) -> Mapping[str, float]:
 def _slice(name: str, rows: Sequence[Row], promise: Promise, shares: Shares) -> Slice:
     threshold = walk(rows, promise, shares)
     count = count_at(rows, threshold) if threshold is not None else None
-    bound = upper_bound(count.wrong, count.answered, promise.confidence) if count else None
+    bound = wrong_at_most(rows, lambda _: count.threshold, promise, shares) if count else None
     return Slice(name, len(rows), threshold, True, count, bound)
 
 

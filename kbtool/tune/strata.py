@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from kbtool.tune.promise import Promise, upper_bound
+from kbtool.tune.promise import Promise, lower_bound, upper_bound
 
 
 class Stratum(StrEnum):
@@ -60,6 +60,12 @@ class Shares:
             weight * (1.0 if bounds[stratum] is None else bounds[stratum] or 0.0)
             for stratum, weight in weights.items()
         )
+
+    def least(self, wrong: Counter[Stratum], n: Counter[Stratum], promise: Promise) -> float:
+        """The lower bound of the same share: what it surely is at the least."""
+        weights = {stratum: weight for stratum, weight in self.weights.items() if weight > 0}
+        each = promise.shared_by(len(weights)).confidence
+        return sum(weight * lower_bound(wrong[kind], n[kind], each) for kind, weight in weights.items())
 
     def missing(self, n: Counter[Stratum], promise: Promise, *, most: int = 10_000) -> Counter[Stratum]:
         """How many more questions of each kind it takes for any promise, added where they help most.

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from kbtool.tune.promise import Promise
+from kbtool.tune.promise import Promise, upper_bound
 from kbtool.tune.strata import Shares, Stratum
 
 AS_ASKED = Shares()
@@ -90,6 +90,25 @@ def count_where(rows: Sequence[Row], named: float, threshold_of: Callable[[Row],
     """The count where each row has a threshold of its own; it is called by `named`."""
     answered = [row for row in rows if row.score is not None and row.score >= threshold_of(row)]
     return Count(named, len(rows), len(answered), sum(not row.is_right for row in answered))
+
+
+def wrong_at_most(
+    rows: Sequence[Row], threshold_of: Callable[[Row], float], promise: Promise, shares: Shares = AS_ASKED
+) -> float | None:
+    """The upper bound of the wrong share among answers; None where there is none.
+
+    With live shares stated it is the bound of wrong ones per conversation over the coverage, both by those
+    shares.
+    """
+    answered = [row for row in rows if row.score is not None and row.score >= threshold_of(row)]
+    wrong = [row for row in answered if not row.is_right]
+    if not shares.is_stated:
+        return upper_bound(len(wrong), len(answered), promise.confidence)
+    n, given, mistakes = (
+        shares.count(Counter(row.stratum for row in each)) for each in (rows, answered, wrong)
+    )
+    coverage = sum(weight * given[kind] / n[kind] for kind, weight in shares.weights.items() if n[kind])
+    return min(1.0, shares.bound(mistakes, n, promise) / coverage) if coverage else None
 
 
 def curve(rows: Sequence[Row]) -> tuple[Count, ...]:
