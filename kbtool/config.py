@@ -23,6 +23,7 @@ from kbtool.chunk import SMALLEST_BOUND, Bounds
 from kbtool.dify.objects import Condition, DatasetProfile, RetrievalProfile
 from kbtool.errors import ConfigError
 from kbtool.handoff import Policy
+from kbtool.handoff_table import Handoff
 from kbtool.model import Kind
 from kbtool.sync.fields import BUILT_IN, FIELDS, PREFIX
 from kbtool.sync.form import Form
@@ -107,20 +108,6 @@ class Evals(_Table):
     baselines: str = "evals/baselines"
     baseline: str = "main"
     concurrency: int = Field(default=4, ge=1, le=64)
-
-
-class Handoff(_Table):
-    """The policy that evals measure and the bridge runs. 0.5 is only the value to start from."""
-
-    threshold: float = Field(default=0.5, ge=0, le=1)
-    budget: float = Field(default=0.05, gt=0, lt=1)
-    confidence: float = Field(default=0.90, gt=0, lt=1)
-    floor: float = Field(default=0.15, gt=0, lt=1)
-    clarify: bool = True
-    refusals: tuple[str, ...] = ()
-    fingerprint: str = ""
-    run: str = ""
-    tuned: str = ""
 
 
 class Reports(_Table):
@@ -264,11 +251,7 @@ class Settings(_Table):
 
     @property
     def policy(self) -> Policy:
-        return Policy(
-            threshold=self.handoff.threshold,
-            clarify=self.handoff.clarify,
-            refusals=self.handoff.refusals,
-        )
+        return self.handoff.policy
 
 
 @dataclass(frozen=True, slots=True)
