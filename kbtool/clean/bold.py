@@ -9,6 +9,11 @@ from kbtool.model import Page
 
 _STARS = re.compile(r"(?<![\\*])\*\*(?!\*)")
 _DOUBLED = re.compile(r"(?<![\\*])\*{4}(?!\*)")
+_WHOLE = re.compile(
+    r"\*\*(?<![\\*]\*\*)(?=\w)[^*\n`]++(?:(?<=\w)|(?<=[:;,.!?：；，。！？、…”’」』》）】〉])(?=\*\*(?!\w)))"
+    r"\*\*(?!\*)(?![ \t]+[，。；：、！？）])"
+)
+"""Bold as it should be: a word, whatever is no star or code, and a word or a point that no word follows."""
 _RULE = re.compile(r"[ \t>]*(?:\*[ \t]*){3,}$")
 _LOOSE_POINT = re.compile(r"\*\*[ \t]+(?=[，。；：、！？）])")
 _POINTS = frozenset(" \t-–—:;.,·•|/")
@@ -21,14 +26,23 @@ def mend_bold(page: Page) -> Page:
 
     Markdown shows the stars of `**Note:**the`: a mark between a point and a letter closes nothing.
     """
-    return with_text(page, "\n".join(map(_mended_line, page.markdown.split("\n"))))
+    lines = page.markdown.split("\n")
+    for row in _rows_with_odd_stars(page.markdown):
+        lines[row] = _mended_line(lines[row])
+    return with_text(page, "\n".join(lines))
 
 
 def is_broken(text: str) -> bool:
     """Whether `mend_bold` may find something. A line with code is looked at when its code is hidden."""
-    return "**" in text and any(
-        "`" in line or _mended_line(line) != line for line in text.split("\n") if "**" in line
-    )
+    rows = _rows_with_odd_stars(text) if "**" in text else []
+    lines = text.split("\n") if rows else []
+    return any("`" in lines[row] or _mended_line(lines[row]) != lines[row] for row in rows)
+
+
+def _rows_with_odd_stars(text: str) -> list[int]:
+    """The lines that hold stars besides bold that is as it should be."""
+    rest = _WHOLE.sub("", text)
+    return [row for row, line in enumerate(rest.split("\n")) if "**" in line] if "**" in rest else []
 
 
 def _mended_line(line: str) -> str:

@@ -48,7 +48,7 @@ RULES: tuple[Rule, ...] = (
     Rule(lark.lark_alerts, TAGGED, holding("[!", ">"), View.TAGS),  # an icon may begin any quote
     Rule(lark.drop_named_emoji, LARK, holding(":"), View.TAGS),
     Rule(lark_html.plain_entities, TAGGED, holding("&"), View.TAGS),  # when no tag is left to be read
-    Rule(contents.drop_contents, ALL, line_with(contents.ENTRY)),  # while its lines are still links
+    Rule(contents.drop_contents, ALL, contents.may_have_contents),  # while its lines are still links
     Rule(links.drop_subpage_lines, ALL, _LINK_FIRST),
     Rule(links.drop_attachments, EXPORTED, _LINK_FIRST),
     Rule(images.drop_repeated_captions, ALL, _IMAGE),  # while the captions are still in the images
