@@ -80,7 +80,7 @@ class Prepared:
     """One page, with the parts of it that were asked for.
 
     `edited` is a date, or "" where none is known. `sketch` is for `kbtool.duplicates`, `text` the source as
-    it was read.
+    it was read, `lines` the chunks as `kbtool chunk --json` prints them.
     """
 
     edited: str
@@ -88,6 +88,7 @@ class Prepared:
     packed: bytes = b""
     sketch: bytes = b""
     text: str = ""
+    lines: bytes = b""
 
     @cached_property
     def document(self) -> Document | None:
@@ -197,12 +198,10 @@ class _Run:
                 if len(result) == 2:
                     yield Skipped(page.file.source, *result)
                     continue
-                key, is_new, packed = result
+                key, news, packed = result
                 self.keys.add(key)
-                values = dict(zip(parts, packed, strict=True))
-                if is_new:
-                    fresh += [(key + part.encode(), values[part]) for part in parts if part is not Part.TEXT]
-                yield from _prepared(page, values)
+                fresh += news
+                yield from _prepared(page, dict(zip(parts, packed, strict=True)))
             self._cache.put(fresh)
             self._progress("prepare", done, len(placing.pages))
 
@@ -212,10 +211,16 @@ class _Run:
 
 def _prepared(page: Survey, values: Mapping[Part, bytes]) -> Iterator[Prepared | Skipped]:
     cleaned = unpack_cleaned(values[Part.CLEANED]) if Part.CLEANED in values else None
-    text = values.get(Part.TEXT, b"").decode()
-    done = Prepared(page.edited, cleaned, values.get(Part.DOCUMENT, b""), values.get(Part.SKETCH, b""), text)
+    done = Prepared(
+        page.edited,
+        cleaned,
+        values.get(Part.DOCUMENT, b""),
+        values.get(Part.SKETCH, b""),
+        values.get(Part.TEXT, b"").decode(),
+        values.get(Part.LINES, b""),
+    )
     yield done
-    if done.outline is not None and not done.outline.sections:
+    if (done.outline is not None and not done.outline.sections) or values.get(Part.LINES) == b"":
         yield Skipped(page.file.source, "no text besides title and properties")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from kbtool.clean.rule import with_text
 from kbtool.model import Page
@@ -26,27 +27,25 @@ def mend_bold(page: Page) -> Page:
 
     Markdown shows the stars of `**Note:**the`: a mark between a point and a letter closes nothing.
     """
-    lines = page.markdown.split("\n")
-    for row in _rows_with_odd_stars(page.markdown):
-        lines[row] = _mended_line(lines[row])
-    return with_text(page, "\n".join(lines))
+    return with_text(page, "\n".join(map(_mended_line, page.markdown.split("\n"))))
 
 
 def is_broken(text: str) -> bool:
     """Whether `mend_bold` may find something. A line with code is looked at when its code is hidden."""
-    rows = _rows_with_odd_stars(text) if "**" in text else []
-    lines = text.split("\n") if rows else []
-    return any("`" in lines[row] or _mended_line(lines[row]) != lines[row] for row in rows)
+    return any("`" in line or _mended_line(line) != line for line in _lines_with_stars(text))
 
 
-def _rows_with_odd_stars(text: str) -> list[int]:
-    """The lines that hold stars besides bold that is as it should be."""
-    rest = _WHOLE.sub("", text)
-    return [row for row, line in enumerate(rest.split("\n")) if "**" in line] if "**" in rest else []
+def _lines_with_stars(text: str) -> Iterator[str]:
+    start = text.find("**")
+    while start >= 0:
+        end = text.find("\n", start)
+        end = end if end >= 0 else len(text)
+        yield text[text.rfind("\n", 0, start) + 1 : end]
+        start = text.find("**", end)
 
 
 def _mended_line(line: str) -> str:
-    if "**" not in line or _RULE.match(line):
+    if "**" not in line or "**" not in _WHOLE.sub("", line) or _RULE.match(line):
         return line
     parts = _STARS.split(_DOUBLED.sub("", line))
     if len(parts) % 2 == 0:

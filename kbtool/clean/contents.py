@@ -17,6 +17,8 @@ _FEWEST = 3
 
 def may_have_contents(text: str) -> bool:
     """Whether as many lines in a row as make a table of contents begin and end like links."""
+    if text.count("](") < _FEWEST:
+        return False
     run, end = 0, 0
     padded = f"\n{text}"
     for found in _LIKE_ENTRY.finditer(padded):

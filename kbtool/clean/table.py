@@ -57,7 +57,7 @@ RULES: tuple[Rule, ...] = (
     Rule(links.collapse_bookmarks, ALL, links.ADDRESS_AS_TEXT.search),
     Rule(links.plain_dates, NOTION, links.DATE_MENTION.search),
     Rule(lark.name_members, LARK, holding("<mention-user", "ou_"), View.TAGS),  # when what is left is text
-    Rule(text.drop_title_emoji, ALL, line_with(text.PICTORIAL), titles=True),
+    Rule(text.drop_title_emoji, ALL, text.MAY_BE_PICTORIAL.search, titles=True),
     Rule(text.plain_headings, ALL, re.compile(r"#[ \t]+\*\*").search),
     Rule(bold.mend_bold, ALL, bold.is_broken),
     Rule(blocks.tidy_todos, ALL, re.compile(r"\[[ xX]\][ \t]{2}").search),
