@@ -7,7 +7,7 @@ in every line, and the text of a parent is that of its children. That takes a fi
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from pydantic_core import to_json
 
@@ -29,12 +29,14 @@ def _lines(document: Document) -> Iterator[bytes]:
         _string(document.title),
     )
     source = _string(document.source)
+    paths: dict[tuple[str, ...], bytes] = {}
 
-    def line(path: Sequence[str], level: bytes, escaped: bytes, text: bytes) -> bytes:
-        names = b", ".join(map(_string, path))
+    def line(path: tuple[str, ...], level: bytes, escaped: bytes, text: bytes) -> bytes:
+        if path not in paths:
+            paths[path] = b", ".join(map(_string, path))
         digest = hashlib.sha256(text).hexdigest().encode()
         return b'%b[%b], "level": "%b", "text": "%b", "source": %b, "sha256": "%b"}\n' % (
-            head, names, level, escaped, source, digest,
+            head, paths[path], level, escaped, source, digest,
         )  # fmt: skip
 
     for section in document.sections:

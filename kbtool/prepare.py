@@ -47,6 +47,7 @@ STAGES = (
     "script",
     "model",
     "codec",
+    "lines",
     "prepare",
     "errors",
     "dates",
@@ -78,8 +79,11 @@ FileTuple = tuple[str, str, str, str, tuple[str, int, int | None, int, int, int]
 Look = tuple[FileTuple, str]
 """A file to survey, and the kind that it is said to be or ""."""
 
-Looked = tuple[bytes, bytes, bytes, bool] | tuple[str, bool]
-"""Digest, key, packed survey, and whether it is new; or why there is none, and whether that is an error."""
+Surveyed = tuple[bytes, bytes, bytes, bool]
+"""Digest, key and packed survey of a file, and whether it is new. The cache holds digest and survey."""
+
+Looked = Surveyed | tuple[str, bool]
+"""A survey, or why there is none, and whether that is an error."""
 
 Task = tuple[FileTuple, str, bytes, bytes]
 """A file to prepare, the kind that it is said to be or "", its digest and its packed place."""
@@ -134,14 +138,21 @@ def _looked(bench: Bench, packed: FileTuple, kind: str) -> Looked:
     if isinstance(data, str):
         return data, True
     digest = hashlib.blake2b(data, digest_size=KEY_BYTES).digest()
-    key = survey_key(digest, file.path, kind) + _SURVEY
-    known = bench.cache.get(key)
+    mark = file.stored.mark if file.stored else b""
+    key = survey_key(mark or digest, file.path, kind)
+    known = known_survey(bench.cache, key) if not mark else None
     if known is not None:
-        return digest, key, known, False
+        return known
     draft = parse(file, data, Kind(kind) if kind else None)
     if isinstance(draft, Skipped):
         return draft.reason, draft.is_error
     return digest, key, pack_survey(survey(draft)), True
+
+
+def known_survey(cache: Cache, key: bytes) -> Surveyed | None:
+    """What a former run found out."""
+    known = cache.get(key)
+    return (known[:KEY_BYTES], key, known[KEY_BYTES:], False) if known is not None else None
 
 
 def prepare(bench: Bench, tasks: Sequence[Task]) -> Sequence[Made]:
@@ -219,9 +230,11 @@ def _opened(packed: FileTuple) -> tuple[File, bytes | str]:
         return file, str(error)
 
 
-def survey_key(digest: bytes, path: str, kind: str) -> bytes:
-    """What a survey depends on: the file's content, its path (names hold keys), the kind it is said to be."""
-    return _hashed(fingerprint(), digest, path.encode("utf-8", "surrogateescape"), kind.encode())
+def survey_key(content: bytes, path: str, kind: str) -> bytes:
+    """What a survey depends on: the file's content (its digest or mark), its path, since names hold keys, and
+    the kind that it is said to be.
+    """
+    return _hashed(fingerprint(), content, path.encode("utf-8", "surrogateescape"), kind.encode()) + _SURVEY
 
 
 def page_key(digest: bytes, packed: FileTuple, kind: str, place: bytes, bounds: Bounds) -> bytes:
