@@ -104,7 +104,7 @@ def chunk(
         else:
             for page in pages:
                 if as_json:
-                    sys.stdout.buffer.write(page.lines)
+                    sys.stdout.write(page.lines.decode())
                 elif page.outline and page.outline.sections:
                     sys.stdout.write("".join(_lines(page.outline)))
     if not as_json:
