@@ -49,11 +49,10 @@ def pieces(
     last: int | None = None,
     blocks: Sequence[Block] | None = None,
 ) -> list[Piece]:
-    """`lines`, from `first` to `last` (exclusive), as pieces of at most `bound` characters: as few as greedy
-    packing gives.
+    """The lines as pieces of at most `bound` characters, as few as greedy packing gives.
 
-    `blocks` are those that stand there, where they are known. Raises ValueError for a bound that no
-    character fits into.
+    `first` and `last` (exclusive) are for a part of a page, `blocks` those that stand there, where they are
+    known. Raises ValueError for a bound that no character fits into.
     """
     if bound < 1:
         raise ValueError(f"a piece of at most {bound} characters holds no text")

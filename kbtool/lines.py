@@ -1,7 +1,7 @@
 """Chunks as lines of JSON: what `kbtool chunk --json` prints.
 
 The form is that of `json.dumps`, put together from parts that are each encoded once: the page's names stand
-in every line, and the text of a parent is that of its children. That takes a fifth of the time.
+in every line, and the text of a parent is that of its children. That takes two fifths of the time.
 """
 
 from __future__ import annotations

@@ -79,7 +79,7 @@ def with_text(page: Page, markdown: str) -> Page:
     """The page with another body; the same page when the body is the same."""
     if markdown == page.markdown:
         return page
-    # As dataclasses.replace does it, in a third of the time: it is called for each rule that finds something.
+    # As dataclasses.replace does it, in half the time: it is done a dozen times for each page.
     return Page(
         page.key, page.slug, page.title, markdown, page.source, page.kind,
         page.properties, page.links, page.columns, page.removals,
