@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import groupby
+from typing import NamedTuple
 
 import regex
 
@@ -23,8 +23,7 @@ _GRAPHEME = regex.compile(r"\X")
 _NOT_QUOTE_MARK = regex.compile(r"[^>]")
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(NamedTuple):
     """A part of the text; `first` and `last` (exclusive) are the lines that it comes from."""
 
     text: str
@@ -32,8 +31,7 @@ class Piece:
     last: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Unit:
+class _Unit(NamedTuple):
     """What is not cut further. `glue` stood between it and the unit before."""
 
     text: str
@@ -43,18 +41,27 @@ class _Unit:
     is_heading: bool = False
 
 
-def pieces(lines: Sequence[str], bound: int) -> list[Piece]:
-    """`lines` as pieces of at most `bound` characters, as few as greedy packing gives.
+def pieces(
+    lines: Sequence[str],
+    bound: int,
+    *,
+    first: int = 0,
+    last: int | None = None,
+    blocks: Sequence[Block] | None = None,
+) -> list[Piece]:
+    """The lines as pieces of at most `bound` characters, as few as greedy packing gives.
 
-    Raises ValueError for a bound that no character fits into.
+    `first` and `last` (exclusive) are for a part of a page, `blocks` those that stand there, where they are
+    known. Raises ValueError for a bound that no character fits into.
     """
     if bound < 1:
         raise ValueError(f"a piece of at most {bound} characters holds no text")
-    whole = "\n".join(lines).strip("\n").rstrip()
+    last = len(lines) if last is None else last
+    whole = "\n".join(lines[first:last]).strip("\n").rstrip()
     if len(whole) <= bound:
-        return [Piece(whole, 0, len(lines))] if whole else []
-    units = _units(lines, scan(lines), 0, len(lines), bound)
-    return [piece for piece in _pack(units, bound) if piece.text]
+        return [Piece(whole, first, last)] if whole else []
+    found = scan(lines[first:last], first) if blocks is None else iter(blocks)
+    return [piece for piece in _pack(_units(lines, found, first, last, bound), bound) if piece.text]
 
 
 class _Filling:
@@ -72,11 +79,9 @@ class _Filling:
     def lengths_with(self, unit: _Unit) -> tuple[int, int]:
         """The length of the piece with this unit at its end, without and with white space there."""
         length, whole = self._lengths
-        text = unit.glue + unit.text if self.units else unit.text
-        if not whole:
-            text = text.lstrip("\n")
+        text, glue = (unit.text, len(unit.glue)) if whole else (unit.text.lstrip("\n"), 0)
         bare = len(text.rstrip())
-        return (whole + bare if bare else length), whole + len(text)
+        return (whole + glue + bare if bare else length), whole + glue + len(text)
 
     def add(self, unit: _Unit, lengths: tuple[int, int]) -> None:
         self.units.append(unit)

@@ -12,18 +12,20 @@ Bounds are in characters, as Dify counts them; `breaking.py` knows where a part 
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, chain, groupby
+from operator import attrgetter
+from typing import Self
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from kbtool import breaking
 from kbtool.model import Chunk, Document, Page, Section
-from kbtool.scan import scan
-from kbtool.script import is_mostly_cjk, language
+from kbtool.scan import Block, scan
+from kbtool.script import Letters, letters, together
 
 CHILD_SEPARATOR = "\n \n \n"
 """Between children, inside a parent: two lines that hold one space, invisible in Markdown (contract §10)."""
@@ -57,7 +59,31 @@ class Bounds:
             raise ValueError(f"{self}: a child needs {SMALLEST_BOUND} characters, and a parent holds a child")
 
     def child_for(self, text: str) -> int:
-        return self.child_cjk if is_mostly_cjk(text) else self.child
+        return self.child_of(letters(text))
+
+    def child_of(self, count: Letters) -> int:
+        return self.child_cjk if count.are_mostly_cjk else self.child
+
+
+@dataclass(frozen=True, slots=True)
+class _Body:
+    """A page's lines, and the blocks that they make: scanned once, for the outline and for long parts."""
+
+    lines: Sequence[str]
+    blocks: Sequence[Block]
+
+    @classmethod
+    def of(cls, markdown: str) -> Self:
+        lines = _lines(markdown)
+        return cls(lines, tuple(scan(lines)))
+
+    def blocks_within(self, first: int, last: int) -> Sequence[Block]:
+        """Those that begin in the lines `first` to `last` (exclusive)."""
+        start = bisect_left(self.blocks, first, key=_first)
+        return self.blocks[start : bisect_left(self.blocks, last, start, key=_first)]
+
+
+_first = attrgetter("first")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +109,14 @@ class _Part:
     stretches: tuple[_Stretch, ...]
 
     @property
+    def first(self) -> int:
+        return self.stretches[0].first
+
+    @property
+    def last(self) -> int:
+        return self.stretches[-1].last
+
+    @property
     def is_bare(self) -> bool:
         return all(stretch.is_bare for stretch in self.stretches)
 
@@ -104,19 +138,21 @@ _INLINE_MARKS = frozenset("\\`*_[]!<&\n")
 def split(page: Page, bounds: Bounds = Bounds()) -> Document:
     """The page as a document of sections; a page without text gives a document without sections."""
     title = _one_line(page.title)
-    lines = _lines(page.markdown)
-    parts = _join_bare(_parts(_outline(lines)))
+    body = _Body.of(page.markdown)
+    parts = _join_bare(_parts(_outline(body)))
+    counts = [letters("\n".join(body.lines[part.first : part.last])) for part in parts]
+    found = zip(parts, map(bounds.child_of, counts), strict=True)
     sections = tuple(
         section
-        for _, group in groupby(parts, key=lambda part: part.section)
-        for section in _parents(title, (_children(title, part, lines, bounds) for part in group), bounds)
+        for _, group in groupby(found, key=lambda pair: pair[0].section)
+        for section in _parents(title, (_children(title, part, body, child) for part, child in group), bounds)
     )
     return Document(
         key=page.key,
         slug=page.slug,
         title=page.title,
         source=page.source,
-        language=language(page.markdown),
+        language=together(counts).language,
         sections=sections,
         properties=page.properties,
     )
@@ -146,9 +182,10 @@ def _lines(markdown: str) -> list[str]:
     return [line if line.strip(" \t") else "" for line in lines]
 
 
-def _outline(lines: Sequence[str]) -> list[_Stretch]:
+def _outline(body: _Body) -> list[_Stretch]:
     """The page as stretches that, put together, are the page."""
-    headings = [block for block in scan(lines) if block.kind == "heading"]
+    lines = body.lines
+    headings = [block for block in body.blocks if block.kind == "heading"]
     first = headings[0].first if headings else len(lines)
     stretches = [_Stretch(0, (), 0, first, is_bare=False)] if any(lines[:first]) else []
     ends = [*(heading.first for heading in headings[1:]), len(lines)]
@@ -226,18 +263,19 @@ def _parents(title: str, parts: Iterable[list[_Child]], bounds: Bounds) -> Itera
         yield _section(title, waiting)
 
 
-def _children(title: str, part: _Part, lines: Sequence[str], bounds: Bounds) -> list[_Child]:
-    first = part.stretches[0].first
-    own = lines[first : part.stretches[-1].last]
+def _children(title: str, part: _Part, body: _Body, bound: int) -> list[_Child]:
     head = len(breadcrumb((title, *part.path))) + len(_BELOW_BREADCRUMB)
+    blocks = body.blocks_within(part.first, part.last)
     return [
         _Child(
             part.path,
             piece.text,
-            tuple(_covered(part.stretches, first + piece.first, first + piece.last)),
+            tuple(_covered(part.stretches, piece.first, piece.last)),
             head + len(piece.text),
         )
-        for piece in breaking.pieces(own, bounds.child_for("\n".join(own)) - head)
+        for piece in breaking.pieces(
+            body.lines, bound - head, first=part.first, last=part.last, blocks=blocks
+        )
     ]
 
 

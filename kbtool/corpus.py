@@ -39,7 +39,20 @@ from kbtool.exports.placing import Place, Placing
 from kbtool.exports.survey import Survey
 from kbtool.model import Document, Kind, Note, Page, Skipped
 from kbtool.pool import Pool
-from kbtool.prepare import KEY_BYTES, Bench, Look, Part, Task, file_tuple, look, prepare
+from kbtool.prepare import (
+    KEY_BYTES,
+    Bench,
+    Looked,
+    Part,
+    Surveyed,
+    Task,
+    file_tuple,
+    fingerprint,
+    known_survey,
+    look,
+    prepare,
+    survey_key,
+)
 
 CACHE = ".kbtool/cache/pages.sqlite"
 _POOL_FROM = (100, 2**20)  # files and bytes: below both, starting processes costs more than it saves
@@ -80,7 +93,7 @@ class Prepared:
     """One page, with the parts of it that were asked for.
 
     `edited` is a date, or "" where none is known. `sketch` is for `kbtool.duplicates`, `text` the source as
-    it was read.
+    it was read, `lines` the chunks as `kbtool chunk --json` prints them.
     """
 
     edited: str
@@ -88,6 +101,7 @@ class Prepared:
     packed: bytes = b""
     sketch: bytes = b""
     text: str = ""
+    lines: bytes = b""
 
     @cached_property
     def document(self) -> Document | None:
@@ -129,6 +143,7 @@ def stream(
         yield from found.skipped
         bench = partial(Bench, settings.bounds, frozenset(parts), path)
         count = _workers(found.readable) if workers is None else workers
+        fingerprint()  # found out here, it is known to all processes that are forked
         with Pool(count, bench) as pool, Cache(path, writes=True) as cache:
             run = _Run(settings, found, pool, cache, progress)
             surveys: list[Survey] = []
@@ -162,27 +177,39 @@ class _Run:
 
     def look(self) -> Iterator[Survey | Skipped]:
         """A survey of each file, or why there is none."""
-        batches = list(_batches(self._files, _size))
-        jobs = ([self._look(file) for file in batch] for batch in batches)
-        done = 0
-        for batch, results in zip(batches, self._pool.map(look, jobs, _lost), strict=True):
-            done += len(batch)
-            fresh: list[tuple[bytes, bytes]] = []
-            for file, result in zip(batch, results, strict=True):
-                if len(result) == 2:
-                    self.refused.append(Skipped(file.source, *result))
-                    yield self.refused[-1]
-                    continue
-                digest, key, packed, is_new = result
-                self.keys.add(key[:KEY_BYTES])
-                if is_new:
-                    fresh.append((key, packed))
-                yield unpack_survey(packed, file, digest)
-            self._cache.put(fresh)
-            self._progress("look", done, len(self._files))
+        known = [self._known(file) for file in self._files]
+        unknown = [file for file, found in zip(self._files, known, strict=True) if found is None]
+        looked = self._looked(unknown)
+        for file, found in zip(self._files, known, strict=True):
+            result = found or next(looked)
+            if len(result) == 2:
+                self.refused.append(Skipped(file.source, *result))
+                yield self.refused[-1]
+                continue
+            digest, key, packed, _ = result
+            self.keys.add(key[:KEY_BYTES])
+            yield unpack_survey(packed, file, digest)
 
-    def _look(self, file: File) -> Look:
-        return file_tuple(file), _kind(file, self._kinds)
+    def _known(self, file: File) -> Surveyed | None:
+        """What a former run found out about an entry of a zip, which need not be unpacked to be known."""
+        if file.stored is None or not file.stored.mark:
+            return None
+        return known_survey(self._cache, survey_key(file.stored.mark, file.path, _kind(file, self._kinds)))
+
+    def _looked(self, files: Sequence[File]) -> Iterator[Looked]:
+        """What is found in each file, by reading it."""
+        total = len(self._files)
+        done = total - len(files)
+        if done:
+            self._progress("look", done, total)
+        batches = list(_batches(files, _size))
+        jobs = ([(file_tuple(file), _kind(file, self._kinds)) for file in batch] for batch in batches)
+        for results in self._pool.map(look, jobs, _lost):
+            news = [found for found in results if len(found) > 2 and found[3]]
+            self._cache.put([(key, digest + packed) for digest, key, packed, _ in news])
+            done += len(results)
+            self._progress("look", done, total)
+            yield from results
 
     def prepare(self, placing: Placing, parts: Sequence[Part]) -> Iterator[Prepared | Skipped]:
         """Each page with its parts, or why it has none."""
@@ -197,12 +224,10 @@ class _Run:
                 if len(result) == 2:
                     yield Skipped(page.file.source, *result)
                     continue
-                key, is_new, packed = result
+                key, news, packed = result
                 self.keys.add(key)
-                values = dict(zip(parts, packed, strict=True))
-                if is_new:
-                    fresh += [(key + part.encode(), values[part]) for part in parts if part is not Part.TEXT]
-                yield from _prepared(page, values)
+                fresh += news
+                yield from _prepared(page, dict(zip(parts, packed, strict=True)))
             self._cache.put(fresh)
             self._progress("prepare", done, len(placing.pages))
 
@@ -212,10 +237,16 @@ class _Run:
 
 def _prepared(page: Survey, values: Mapping[Part, bytes]) -> Iterator[Prepared | Skipped]:
     cleaned = unpack_cleaned(values[Part.CLEANED]) if Part.CLEANED in values else None
-    text = values.get(Part.TEXT, b"").decode()
-    done = Prepared(page.edited, cleaned, values.get(Part.DOCUMENT, b""), values.get(Part.SKETCH, b""), text)
+    done = Prepared(
+        page.edited,
+        cleaned,
+        values.get(Part.DOCUMENT, b""),
+        values.get(Part.SKETCH, b""),
+        values.get(Part.TEXT, b"").decode(),
+        values.get(Part.LINES, b""),
+    )
     yield done
-    if done.outline is not None and not done.outline.sections:
+    if (done.outline is not None and not done.outline.sections) or values.get(Part.LINES) == b"":
         yield Skipped(page.file.source, "no text besides title and properties")
 
 

@@ -20,14 +20,22 @@ from typing import Self
 from kbtool.cache import Cache
 from kbtool.chunk import Bounds, split
 from kbtool.clean import Cleaned, clean, tidied
-from kbtool.codec import pack_cleaned, pack_document, pack_survey, unpack_cleaned, unpack_place
+from kbtool.codec import (
+    pack_cleaned,
+    pack_document,
+    pack_survey,
+    unpack_cleaned,
+    unpack_document,
+    unpack_place,
+)
 from kbtool.duplicates import sketch
 from kbtool.exports.archive import File
 from kbtool.exports.draft import decode
 from kbtool.exports.reading import parse
 from kbtool.exports.stored import Stored, Unreadable
 from kbtool.exports.survey import survey
-from kbtool.model import Kind, Skipped
+from kbtool.lines import json_lines
+from kbtool.model import Document, Kind, Skipped
 
 KEY_BYTES = 16
 STAGES = (
@@ -39,6 +47,7 @@ STAGES = (
     "script",
     "model",
     "codec",
+    "lines",
     "prepare",
     "errors",
     "dates",
@@ -51,12 +60,14 @@ _LIBRARIES = ("beautifulsoup4", "lxml", "markdown-it-py", "regex", "ruamel.yaml"
 class Part(StrEnum):
     """What can be asked for of a page, in the order in which it is given.
 
-    Its source text is read again each time, and never cached.
+    `LINES` is the document as `kbtool chunk --json` prints it. It is made of the cached document each time,
+    and the source text is read again.
     """
 
     CLEANED = "c"
     DOCUMENT = "d"
     SKETCH = "k"
+    LINES = "l"
     TEXT = "t"
 
 
@@ -68,15 +79,18 @@ FileTuple = tuple[str, str, str, str, tuple[str, int, int | None, int, int, int]
 Look = tuple[FileTuple, str]
 """A file to survey, and the kind that it is said to be or ""."""
 
-Looked = tuple[bytes, bytes, bytes, bool] | tuple[str, bool]
-"""Digest, key, packed survey, and whether it is new; or why there is none, and whether that is an error."""
+Surveyed = tuple[bytes, bytes, bytes, bool]
+"""Digest, key and packed survey of a file, and whether it is new. The cache holds digest and survey."""
+
+Looked = Surveyed | tuple[str, bool]
+"""A survey, or why there is none, and whether that is an error."""
 
 Task = tuple[FileTuple, str, bytes, bytes]
 """A file to prepare, the kind that it is said to be or "", its digest and its packed place."""
 
-Made = tuple[bytes, bool, tuple[bytes, ...]] | tuple[str, bool]
-"""Key, whether it is new, and the parts that were asked for; or why there are none, and whether that is an
-error."""
+Made = tuple[bytes, Sequence[tuple[bytes, bytes]], Sequence[bytes]] | tuple[str, bool]
+"""Key, what is new for the cache, and the parts that were asked for; or why there are none, and whether that
+is an error."""
 
 
 @dataclass(slots=True)
@@ -87,6 +101,17 @@ class Bench:
     parts: frozenset[Part]
     cache_path: Path | None = None
     cache: Cache = field(init=False)
+
+    @property
+    def asked(self) -> Sequence[Part]:
+        """The parts in the order in which they are given."""
+        return sorted(self.parts)
+
+    @property
+    def kept(self) -> Sequence[Part]:
+        """What the cache holds of the parts, or of what they are made of."""
+        has_lines = Part.LINES in self.parts
+        return [part for part in CACHED if part in self.parts or (part is Part.DOCUMENT and has_lines)]
 
     def __enter__(self) -> Self:
         self.cache = Cache(self.cache_path, writes=False).__enter__()
@@ -113,14 +138,21 @@ def _looked(bench: Bench, packed: FileTuple, kind: str) -> Looked:
     if isinstance(data, str):
         return data, True
     digest = hashlib.blake2b(data, digest_size=KEY_BYTES).digest()
-    key = survey_key(digest, file.path, kind) + _SURVEY
-    known = bench.cache.get(key)
+    mark = file.stored.mark if file.stored else b""
+    key = survey_key(mark or digest, file.path, kind)
+    known = known_survey(bench.cache, key) if not mark else None
     if known is not None:
-        return digest, key, known, False
+        return known
     draft = parse(file, data, Kind(kind) if kind else None)
     if isinstance(draft, Skipped):
         return draft.reason, draft.is_error
     return digest, key, pack_survey(survey(draft)), True
+
+
+def known_survey(cache: Cache, key: bytes) -> Surveyed | None:
+    """What a former run found out."""
+    known = cache.get(key)
+    return (known[:KEY_BYTES], key, known[KEY_BYTES:], False) if known is not None else None
 
 
 def prepare(bench: Bench, tasks: Sequence[Task]) -> Sequence[Made]:
@@ -130,24 +162,32 @@ def prepare(bench: Bench, tasks: Sequence[Task]) -> Sequence[Made]:
 
 def _made(bench: Bench, packed: FileTuple, kind: str, digest: bytes, place: bytes) -> Made:
     key = page_key(digest, packed, kind, place, bench.bounds)
-    kept = {part: bench.cache.get(key + part.encode()) for part in CACHED if part in bench.parts}
-    known = [value for value in kept.values() if value is not None]
-    is_new = len(known) < len(kept)
-    if not is_new and Part.TEXT not in bench.parts:
-        return key, False, tuple(known)
-    file, data = _opened(packed)
-    if isinstance(data, str):
-        return data, True
-    if is_new:
-        # Cleaning takes most of the time, and another command may have done it.
-        earlier = bench.cache.get(key + Part.CLEANED.encode())
-        cleaned = unpack_cleaned(earlier) if earlier is not None else _cleaned(bench, file, data, kind, place)
-        if isinstance(cleaned, Skipped):
-            return cleaned.reason, cleaned.is_error
-        known = _parts(bench, cleaned)
-    if Part.TEXT in bench.parts:
-        known.append(_source_text(data))
-    return key, is_new, tuple(known)
+    parts: dict[Part, bytes] = {}
+    for part in bench.kept:
+        if (known := bench.cache.get(key + part.encode())) is not None:
+            parts[part] = known
+    fresh: dict[Part, bytes] = {}
+    document: Document | None = None
+    is_whole = len(parts) == len(bench.kept)
+    if not is_whole or Part.TEXT in bench.parts:
+        file, data = _opened(packed)
+        if isinstance(data, str):
+            return data, True
+        if Part.TEXT in bench.parts:
+            parts[Part.TEXT] = _source_text(data)
+        if not is_whole:
+            # Cleaning takes most of the time, and another command may have done it.
+            earlier = bench.cache.get(key + Part.CLEANED.encode())
+            cleaned = _cleaned(bench, file, data, kind, place) if earlier is None else unpack_cleaned(earlier)
+            if isinstance(cleaned, Skipped):
+                return cleaned.reason, cleaned.is_error
+            document = split(cleaned.page, bench.bounds) if Part.DOCUMENT in bench.kept else None
+            fresh = _packed(bench, cleaned, document)
+    parts |= fresh
+    if Part.LINES in bench.parts:
+        parts[Part.LINES] = json_lines(document or unpack_document(parts[Part.DOCUMENT]))
+    news = [(key + part.encode(), value) for part, value in fresh.items()]
+    return key, news, [parts[part] for part in bench.asked]
 
 
 def _cleaned(bench: Bench, file: File, data: bytes, kind: str, place: bytes) -> Cleaned | Skipped:
@@ -159,15 +199,15 @@ def _cleaned(bench: Bench, file: File, data: bytes, kind: str, place: bytes) -> 
     return clean(page) if Part.CLEANED in bench.parts else Cleaned(tidied(page), ())
 
 
-def _parts(bench: Bench, cleaned: Cleaned) -> list[bytes]:
-    """The cached parts that are asked for."""
-    packed = []
-    if Part.CLEANED in bench.parts:
-        packed.append(pack_cleaned(cleaned))
-    if Part.DOCUMENT in bench.parts:
-        packed.append(pack_document(split(cleaned.page, bench.bounds)))
-    if Part.SKETCH in bench.parts:
-        packed.append(sketch(cleaned.page.markdown))
+def _packed(bench: Bench, cleaned: Cleaned, document: Document | None) -> dict[Part, bytes]:
+    """The parts for the cache."""
+    packed: dict[Part, bytes] = {}
+    if Part.CLEANED in bench.kept:
+        packed[Part.CLEANED] = pack_cleaned(cleaned)
+    if document:
+        packed[Part.DOCUMENT] = pack_document(document)
+    if Part.SKETCH in bench.kept:
+        packed[Part.SKETCH] = sketch(cleaned.page.markdown)
     return packed
 
 
@@ -190,9 +230,11 @@ def _opened(packed: FileTuple) -> tuple[File, bytes | str]:
         return file, str(error)
 
 
-def survey_key(digest: bytes, path: str, kind: str) -> bytes:
-    """What a survey depends on: the file's content, its path (names hold keys), the kind it is said to be."""
-    return _hashed(fingerprint(), digest, path.encode("utf-8", "surrogateescape"), kind.encode())
+def survey_key(content: bytes, path: str, kind: str) -> bytes:
+    """What a survey depends on: the file's content (its digest or mark), its path, since names hold keys, and
+    the kind that it is said to be.
+    """
+    return _hashed(fingerprint(), content, path.encode("utf-8", "surrogateescape"), kind.encode()) + _SURVEY
 
 
 def page_key(digest: bytes, packed: FileTuple, kind: str, place: bytes, bounds: Bounds) -> bytes:

@@ -7,6 +7,8 @@ languages apart is left to whoever knows (a golden question says its language it
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Iterable
+from typing import NamedTuple
 
 import regex
 
@@ -26,33 +28,62 @@ _ACCENTED = regex.compile(r"\p{Latin}[\p{Latin}\p{M}]*")
 _STRAIGHT = str.maketrans("‘’‛ʼ´“”„‟", "'" * 5 + '"' * 4)
 
 
+class Letters(NamedTuple):
+    """How many letters of which scripts a text holds. `cjk` are Han, kana and hangul: a token each.
+
+    Texts put together hold what they hold one by one (`together`), so a page's parts are counted once.
+    """
+
+    every: int
+    cjk: int
+    kana: int
+    han: int
+
+    @property
+    def are_mostly_cjk(self) -> bool:
+        """Whether more than half are Han, kana or hangul."""
+        return self.cjk * 2 > self.every > 0
+
+    @property
+    def language(self) -> str:
+        """The code "zh", "ja" or "ko" by script, else "": Latin script does not say which language."""
+        if not self.are_mostly_cjk:
+            return ""
+        if self.cjk - self.kana - self.han > self.han + self.kana:
+            return "ko"
+        # Japanese prose is about half kana; a Chinese page may quote a Japanese name.
+        return "ja" if self.kana * 5 > self.han else "zh"
+
+
+def letters(text: str) -> Letters:
+    """The letters of a text. ASCII is counted as bytes, which are sorted out faster, the rest by script."""
+    data = text.encode(errors="ignore")
+    ascii_letters = len(data.translate(None, delete=_NO_ASCII_LETTER))
+    if text.isascii():
+        return Letters(ascii_letters, 0, 0, 0)
+    rest = data.translate(None, delete=_ASCII).decode()
+    cjk = _length(_CJK, rest)
+    return Letters(
+        ascii_letters + _length(_LETTERS, rest),
+        cjk,
+        _length(_KANA, rest) if cjk else 0,
+        _length(_HAN, rest) if cjk else 0,
+    )
+
+
+def together(counts: Iterable[Letters]) -> Letters:
+    """The letters of several texts."""
+    return Letters(*map(sum, zip(Letters(0, 0, 0, 0), *counts, strict=True)))
+
+
 def is_mostly_cjk(text: str) -> bool:
-    """Whether more than half of the letters are Han, kana or hangul (an embedder's token each)."""
-    cjk, letters, _ = _counted(text)
-    return cjk * 2 > letters > 0
+    """Whether more than half of the letters are Han, kana or hangul."""
+    return not text.isascii() and letters(text).are_mostly_cjk
 
 
 def language(text: str) -> str:
-    """The code "zh", "ja" or "ko" by script, else "": Latin script does not say which language."""
-    cjk, letters, rest = _counted(text)
-    if not cjk * 2 > letters > 0:
-        return ""
-    kana, han = _length(_KANA, rest), _length(_HAN, rest)
-    hangul = cjk - kana - han
-    if hangul > han + kana:
-        return "ko"
-    # Japanese prose is about half kana; a Chinese page may quote a Japanese name.
-    return "ja" if kana * 5 > han else "zh"
-
-
-def _counted(text: str) -> tuple[int, int, str]:
-    """CJK characters, letters of any script, and the text without ASCII: bytes are sorted out much faster."""
-    if text.isascii():
-        return 0, 0, ""
-    data = text.encode(errors="ignore")
-    ascii_letters = len(data.translate(None, delete=_NO_ASCII_LETTER))
-    rest = data.translate(None, delete=_ASCII).decode()
-    return _length(_CJK, rest), ascii_letters + _length(_LETTERS, rest), rest
+    """The code "zh", "ja" or "ko" by script, else ""."""
+    return "" if text.isascii() else letters(text).language
 
 
 def _length(pattern: regex.Pattern[str], text: str) -> int:

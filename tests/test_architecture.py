@@ -50,6 +50,7 @@ LAYERS = (
     ("kbtool.evaluate.record", "kbtool.evaluate", "kbtool.handoff"),
     ("kbtool.prepare",),
     ("kbtool.codec",),
+    ("kbtool.lines",),
     ("kbtool.exports",),
     ("kbtool.clean",),
     ("kbtool.dify",),

@@ -6,14 +6,16 @@ import re
 from collections import Counter
 from dataclasses import replace
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from kbtool.clean import clean, tidied
-from kbtool.clean.code import outside_code
+from kbtool.clean import clean, code, tidied
+from kbtool.clean.code import mask, outside_code
 from kbtool.clean.record import removals
 from kbtool.model import Kind, Page
+from kbtool.scan import scan
 from tests import cleaning
 
 PAGE_ID = "a834d55573614857a48a9ce9ec4194e3"
@@ -137,6 +139,12 @@ MARKS = [
     "---\n",
     "<pre>",
 ]
+CODED = st.sampled_from(
+    ["", "", "a", "`b", "`c` d", "    e", "\tf", "- g", "  - h", "- ", "1. i", "      j", "> k", ">     l",
+     "```", "~~~", "$$", "<pre>", "</pre>", "<!--", "-->", "<div>", "</div>", "# m", "---", "| n |", "| - |",
+     "[o]:", "\u00a0"]
+)  # fmt: skip
+"""Lines that make code, or keep each other from being code."""
 TAGGED = st.lists(st.one_of(st.sampled_from(MARKS), TEXT), max_size=25).map("".join)
 QUICK = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
@@ -250,6 +258,18 @@ def test_fenced_code_is_untouched_byte_for_byte(blocks, code, kind):
 @given(NOTION_PAGES)
 def test_a_rewrite_that_does_nothing_gives_the_same_text(markdown):
     assert outside_code(markdown, lambda text: text) == markdown
+
+
+@QUICK
+@given(st.one_of(NOTION_PAGES, DIRT, st.lists(CODED, max_size=12).map("\n".join)), st.booleans())
+def test_scanning_only_where_code_may_be_finds_the_same_code(text, indented):
+    mask.cache_clear()
+    found = mask(text, indented=indented)
+    mask.cache_clear()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(code, "_suspects", scan)
+        assert mask(text, indented=indented) == found
+    mask.cache_clear()
 
 
 @QUICK

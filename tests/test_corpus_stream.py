@@ -23,12 +23,13 @@ from kbtool.corpus import CACHE, Event, Prepared
 from kbtool.dates import parse_date
 from kbtool.errors import ExportError
 from kbtool.exports import reading
+from kbtool.exports.stored import Stored
 from kbtool.model import Kind, Note, Skipped
 from kbtool.prepare import Part
 from tests.test_exports import BASE, PAGE, ROW, folder
 
 ROOT = Path(__file__).parent.parent
-ALL = (Part.CLEANED, Part.DOCUMENT, Part.SKETCH, Part.TEXT)
+ALL = (Part.CLEANED, Part.DOCUMENT, Part.SKETCH, Part.LINES, Part.TEXT)
 
 
 def events(settings: Settings, parts: Sequence[Part] = ALL, **options) -> list[Event]:
@@ -92,6 +93,30 @@ def test_the_cache_changes_nothing_but_the_work(settings, monkeypatch):
 
     (settings.root / CACHE).write_bytes(b"no database")
     assert pages_of(events(settings)) == changed
+
+
+def test_of_a_zip_only_what_changed_is_unpacked_again(tmp_path, monkeypatch):
+    """An entry is known by checksum and sizes: a page of the same length with other words is read."""
+    archive = tmp_path / "export.zip"
+    settings = Settings(root=tmp_path, corpus=Corpus(sources=(str(archive),)))
+
+    def save(word: str) -> None:
+        with zipfile.ZipFile(archive, "w") as export:
+            export.writestr("A.md", "# A\n\nOne page.")
+            export.writestr("B.md", f"# B\n\nAnother {word}.")
+
+    read: list[int | None] = []
+    unpack = Stored.read
+    monkeypatch.setattr(Stored, "read", lambda stored: read.append(stored.offset) or unpack(stored))  # type: ignore[func-returns-value]
+    save("page")
+    first = events(settings, [Part.LINES])
+    assert len(read) == 4  # both, twice
+    assert events(settings, [Part.LINES]) == first
+    assert len(read) == 4
+    save("text")
+    changed = events(settings, [Part.LINES])
+    assert [b"Another text" in page.lines for page in pages_of(changed)] == [False, True]
+    assert len(read) == 6
 
 
 def test_an_upgrade_of_the_code_is_another_cache(settings, monkeypatch):

@@ -5,12 +5,11 @@ Pure: a page in, a page out. `table.py` lists the rules.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
-from itertools import groupby
+from itertools import dropwhile, groupby
 
-from kbtool.clean.code import mask, unmask
+from kbtool.clean.code import mask, unmask, without_fences
 from kbtool.clean.record import Cleaned, removals
 from kbtool.clean.rule import Rule, View, with_text
 from kbtool.clean.table import RULES
@@ -56,21 +55,24 @@ def _steps(kind: Kind) -> tuple[tuple[View, tuple[Rule, ...]], ...]:
 def _run(view: View, rules: tuple[Rule, ...], page: Page, record: list[Removal] | None) -> Page:
     """The page after `rules`; what they took out is added to `record`, where one is kept.
 
-    The code is masked when the first rule has something to look at, which often is never.
+    The code is masked when the first rule has something to look at, which often is never. In most tidy pages
+    that have fences, only what stands in them looks untidy.
     """
-    waiting: Iterator[Rule] = iter(rules)
     if view is View.RAW:
-        for rule in waiting:
+        for rule in rules:
             page = _apply(rule, page, record)
         return page
-    first = next((rule for rule in waiting if rule.concerns(page)), None)
-    if first is None:
+    concerned = list(dropwhile(lambda rule: not rule.concerns(page), rules))
+    if not concerned:
+        return page
+    fenceless = with_text(page, without_fences(page.markdown))
+    if fenceless is not page and not any(rule.concerns(fenceless) for rule in concerned):
         return page
     masked = mask(page.markdown, indented=view is View.TEXT)
     shown = with_text(page, masked.text)
     taken: list[Removal] | None = None if record is None else []
-    after = _apply(first, shown, taken)
-    for rule in waiting:
+    after = shown
+    for rule in concerned:
         after = _apply(rule, after, taken)
     if after is shown:
         return page

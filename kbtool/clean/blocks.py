@@ -5,22 +5,25 @@ from __future__ import annotations
 import re
 
 from kbtool.clean.code import outside_code
-from kbtool.clean.rule import with_text
+from kbtool.clean.rule import line_below, with_text, without_lines
 from kbtool.model import Page
 
 _ITEM = re.compile(r"(?:[-*+]|\d{1,9}[.)])(?:[ \t]|$)")
 _CHILD = re.compile(
     r"(?:\A|\n(?![-*+ \t]|\d{1,9}[.)])[^\n]+\n)(?:[ \t]*\n)*+(?<=\n)(?: {4}| {0,3}\t)[ \t]*+[^\n]"
 )
+_INDENT = re.compile(r" {4}| {0,3}\t")
+_INDENTED = re.compile(rf"\n[ \t]*\n(?:{_INDENT.pattern})[ \t]*+[^\n]")
 _FENCE = re.compile(r"`{3,}|~{3,}")
-EMPTY_ITEM = r"(?P<indent>[ \t>]*)(?:[-*+]|\d{1,9}[.)])(?:[ \t]+\[[ xX]?\])?[ \t]*(?:\n|\Z)"
-_EMPTY_ITEM = re.compile(EMPTY_ITEM)
+EMPTY_ITEM = r"(?P<indent>[ \t>]*)(?:[-*+]|\d{1,9}[.)])(?:[ \t]+\[[ xX]?\])?[ \t]*(?=\n|\Z)"
+_EMPTY_ITEM = re.compile(rf"\n{EMPTY_ITEM}")
 _TODO = re.compile(r"(\n[ \t>]*[-*+] \[[ xX]\])[ \t]{2,}(?=\S)")
 DIVIDER = (
     r"(?P<mark>[ \t>]*)"
     r"(?:-[ \t]*-[ \t]*-[- \t]*|\*[ \t]*\*[ \t]*\*[* \t]*|_[ \t]*_[ \t]*_[_ \t]*)(?=\n|\Z)"
 )
-_DIVIDER = re.compile(rf"(?m)^{DIVIDER}")
+_DIVIDER = re.compile(rf"\n{DIVIDER}")
+_BLANK_LINES = re.compile(r"\n\n\n+")
 _GAP = re.compile(r"(?<=\S)[ \t]{2,}(?=\S)")
 _MARKS = re.compile(r"[ \t>]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)*(?:\[[ xX]\][ \t]+)?")
 
@@ -36,8 +39,40 @@ def outdent_children(page: Page) -> Page:
 
 
 def may_have_children(text: str) -> bool:
-    """Whether an indented line stands under one that is neither indented nor a list item."""
-    return ("    " in text or "\t" in text) and _CHILD.search(f"\n{text}") is not None
+    """Whether an indented line stands under one that is neither indented nor a list item.
+
+    Only one behind a blank line that is no part of a list can be a child. That is looked at first: most pages
+    have toggles and indented code, and nothing else.
+    """
+    if "    " not in text and "\t" not in text:
+        return False
+    padded = f"\n\n{text}"
+    indented = _INDENTED.finditer(padded)
+    return (
+        any(not _is_in_list(padded, found.start()) for found in indented)
+        and _CHILD.search(padded) is not None
+    )
+
+
+def _is_in_list(text: str, end: int) -> bool:
+    """Whether the line that ends at `end`, or the last one above that holds something, is part of a list.
+
+    That is an item, or what is indented behind a blank line: in no list, that would be a child itself.
+    """
+    first = _start_of_line(text, end)
+    while first and not text[first:end].strip(" \t"):
+        end = first - 1
+        first = _start_of_line(text, end)
+    line = text[first:end]
+    if _ITEM.match(line.lstrip(" \t")):
+        return True
+    return _INDENT.match(line) is not None and not text[_start_of_line(text, first - 1) : first].strip(
+        " \t\n"
+    )
+
+
+def _start_of_line(text: str, end: int) -> int:
+    return text.rfind("\n", 0, end) + 1
 
 
 def _outdented(text: str) -> str:
@@ -70,18 +105,19 @@ def _outdented(text: str) -> str:
 
 def drop_empty_items(page: Page) -> Page:
     """Bullets, numbers and to-dos without text; one that others hang from stays."""
-    return with_text(page, _without_empty_items(page.markdown))
+    return with_text(page, _without_empty_items(f"\n{page.markdown}")[1:])
 
 
 def _without_empty_items(text: str) -> str:
-    kept: list[str] = []
+    gone: list[tuple[int, int]] = []
     following = 0  # indent of the next line that stays and holds something
-    for line in reversed(text.split("\n")):
-        empty = _EMPTY_ITEM.match(line)
-        if empty is None or following > len(empty["indent"]):
-            kept.append(line)
-            following = len(line) - len(line.lstrip()) if line.strip() else following
-    return "\n".join(reversed(kept))
+    for item in reversed(list(_EMPTY_ITEM.finditer(text))):
+        below = line_below(text, item.end())
+        if below and not (gone and gone[-1][0] == below[0]):
+            following = below[1] - below[0]
+        if following <= len(item["indent"]):
+            gone.append((item.start() + 1, item.end()))
+    return without_lines(text, reversed(gone))
 
 
 def tidy_todos(page: Page) -> Page:
@@ -91,7 +127,7 @@ def tidy_todos(page: Page) -> Page:
 
 def drop_dividers(page: Page) -> Page:
     """A divider says nothing, stands as a lone `---` at a chunk's end, and makes the line above a heading."""
-    return with_text(page, _DIVIDER.sub(r"\1", page.markdown))
+    return with_text(page, _DIVIDER.sub(r"\n\1", f"\n{page.markdown}")[1:])
 
 
 def tidy_lines(page: Page) -> Page:
@@ -100,20 +136,21 @@ def tidy_lines(page: Page) -> Page:
 
 
 def _tidied(text: str) -> str:
-    out: list[str] = []
-    for line in text.split("\n"):
-        bare = line.rstrip(" \t")
-        if "  " in bare or "\t" in bare:
-            marks = _MARKS.match(bare)
-            start = marks.end() if marks else 0  # behind the marks of lists and quotes it is indent
-            bare = bare[:start] + _GAP.sub(" ", bare[start:])
-        if bare or (out and out[-1]):
-            out.append(bare)
-    return "\n".join(out)
+    lines = [line.rstrip(" \t") for line in text.split("\n")]
+    lines = [_without_gaps(line) if "  " in line or "\t" in line else line for line in lines]
+    return _BLANK_LINES.sub("\n\n", "\n".join(lines))
+
+
+def _without_gaps(line: str) -> str:
+    """Behind the marks of lists and quotes, where it is no indent."""
+    marks = _MARKS.match(line)
+    start = marks.end() if marks else 0
+    return line[:start] + _GAP.sub(" ", line[start:])
 
 
 def is_untidy(text: str) -> bool:
     """Whether `tidy_lines` may find something."""
     if any(part in text for part in (" \n", "\t", "\n\n\n")) or text != text.strip(" \n"):
         return True
-    return "  " in text.replace("\n        ", "\n").replace("\n    ", "\n")  # what hangs from a list is tidy
+    # What hangs from a list is tidy.
+    return "  " in text and "  " in text.replace("\n        ", "\n").replace("\n    ", "\n")

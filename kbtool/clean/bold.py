@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from kbtool.clean.rule import with_text
 from kbtool.model import Page
 
 _STARS = re.compile(r"(?<![\\*])\*\*(?!\*)")
 _DOUBLED = re.compile(r"(?<![\\*])\*{4}(?!\*)")
+_WHOLE = re.compile(
+    r"\*\*(?<![\\*]\*\*)(?=\w)[^*\n`]++(?:(?<=\w)|(?<=[:;,.!?：；，。！？、…”’」』》）】〉])(?=\*\*(?!\w)))"
+    r"\*\*(?!\*)(?![ \t]+[，。；：、！？）])"
+)
+"""Bold as it should be: a word, whatever is no star or code, and a word or a point that no word follows."""
 _RULE = re.compile(r"[ \t>]*(?:\*[ \t]*){3,}$")
 _LOOSE_POINT = re.compile(r"\*\*[ \t]+(?=[，。；：、！？）])")
 _POINTS = frozenset(" \t-–—:;.,·•|/")
@@ -26,13 +32,20 @@ def mend_bold(page: Page) -> Page:
 
 def is_broken(text: str) -> bool:
     """Whether `mend_bold` may find something. A line with code is looked at when its code is hidden."""
-    return "**" in text and any(
-        "`" in line or _mended_line(line) != line for line in text.split("\n") if "**" in line
-    )
+    return any("`" in line or _mended_line(line) != line for line in _lines_with_stars(text))
+
+
+def _lines_with_stars(text: str) -> Iterator[str]:
+    start = text.find("**")
+    while start >= 0:
+        end = text.find("\n", start)
+        end = end if end >= 0 else len(text)
+        yield text[text.rfind("\n", 0, start) + 1 : end]
+        start = text.find("**", end)
 
 
 def _mended_line(line: str) -> str:
-    if "**" not in line or _RULE.match(line):
+    if "**" not in line or "**" not in _WHOLE.sub("", line) or _RULE.match(line):
         return line
     parts = _STARS.split(_DOUBLED.sub("", line))
     if len(parts) % 2 == 0:

@@ -27,21 +27,20 @@ def _quoted(text: str) -> str:
     ends = _ends(lines)
     out: list[str] = []
     row = 0
-    while row < len(lines):
-        opening = _OPEN.match(lines[row]) if row in ends else None
-        if opening is None:
-            out.append(lines[row])
-            row += 1
-            continue
-        stop = ends[row] + 1
-        body = _body(lines[row:stop], opening["indent"])
+    for start, end in sorted(ends.items()):
+        opening = _OPEN.match(lines[start])
+        if start < row or opening is None:
+            continue  # it is inside of one that was quoted
+        out += lines[row:start]
+        stop = end + 1
+        body = _body(lines[start:stop], opening["indent"])
         if body and out and out[-1].strip():
             out.append("")
         out += [f"{opening['indent']}> {line}".rstrip() for line in body]
         if stop < len(lines) and lines[stop].strip():
             out.append("")  # or the next paragraph would be read as part of the quote
         row = stop
-    return "\n".join(out)
+    return "\n".join(out + lines[row:])
 
 
 def _ends(lines: list[str]) -> dict[int, int]:

@@ -9,11 +9,24 @@ from kbtool.clean.targets import LINK, is_private, is_relative, key, label
 from kbtool.model import Page
 
 _MARKS = r"[ \t>]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)?(?:\*\*)?"
-ENTRY = rf"{_MARKS}\[(?![ xX]?\])"
-"""What an entry begins with, and no to-do."""
+_LIKE_ENTRY = re.compile(rf"\n{_MARKS}\[[^\n]*\)(?:\*\*)?[ \t]*(?=\n|\Z)")
 _ENTRY = re.compile(rf"{_MARKS}{LINK.pattern}(?:\*\*)?[ \t]*$")
 _HEADING = re.compile(r"[ \t>]*(?:[-*+][ \t]+)?#{1,6}[ \t]+(.*)$")
 _FEWEST = 3
+
+
+def may_have_contents(text: str) -> bool:
+    """Whether as many lines in a row as make a table of contents begin and end like links."""
+    if text.count("](") < _FEWEST:
+        return False
+    run, end = 0, 0
+    padded = f"\n{text}"
+    for found in _LIKE_ENTRY.finditer(padded):
+        run = run + 1 if not padded[end : found.start()].strip() else 1
+        if run == _FEWEST:
+            return True
+        end = found.end()
+    return False
 
 
 def drop_contents(page: Page) -> Page:
@@ -26,8 +39,6 @@ def drop_contents(page: Page) -> Page:
 
 def _without_contents(text: str) -> str:
     lines = text.split("\n")
-    if sum(_is_link(line) for line in lines) < _FEWEST:
-        return text
     headings = {key(label(found[1])) for line in lines if (found := _HEADING.match(line))} - {""}
     gone: set[int] = set()
     run: list[int] = []
@@ -44,10 +55,6 @@ def _without_contents(text: str) -> str:
                 gone.add(above)  # the heading over the table has nothing else under it
         run, above = [], row
     return "\n".join(line for row, line in enumerate(lines) if row not in gone)
-
-
-def _is_link(line: str) -> bool:
-    return "](" in line and _ENTRY.match(line) is not None
 
 
 def _is_entry(line: str, headings: set[str]) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from kbtool.clean.rule import with_text
+from kbtool.clean.rule import line_below, with_text, without_lines
 from kbtool.clean.targets import IMAGE, file_name, is_relative, key, label
 from kbtool.model import Page
 
@@ -27,28 +27,24 @@ _TEMPORARY = re.compile(
     re.IGNORECASE,
 )
 _ICON = re.compile(r"https?://(?:www\.|app\.)?notion\.(?:so|com)/icons/|/icons/\w+\.svg$")
-_ALONE = re.compile(rf"[ \t>]*(?:(?:[-*+]|\d{{1,9}}[.)])[ \t]+)?{IMAGE.pattern}[ \t]*$")
+_ALONE = re.compile(rf"\n[ \t>]*(?:(?:[-*+]|\d{{1,9}}[.)])[ \t]+)?{IMAGE.pattern}[ \t]*(?=\n|\Z)")
 
 
 def drop_repeated_captions(page: Page) -> Page:
     """Notion writes an image's caption twice: as alternative text and as the paragraph under it."""
-    return with_text(page, _without_repeats(page.markdown))
+    return with_text(page, _without_repeats(f"\n{page.markdown}")[1:])
 
 
 def _without_repeats(text: str) -> str:
-    kept: list[str] = []
-    caption = ""
-    for line in text.split("\n"):
-        if not line.strip():
-            kept.append(line)
-            continue
-        if caption and key(label(line)) == caption:
-            caption = ""
-            continue
-        kept.append(line)
-        image = _ALONE.match(line) if "![" in line else None
-        caption = key(_caption(image)) if image else ""
-    return "\n".join(kept)
+    gone: list[tuple[int, int]] = []
+    for image in _ALONE.finditer(text):
+        caption = key(_caption(image))
+        if not caption or (gone and image.start() < gone[-1][1]):
+            continue  # the second image of two alike is a repetition, and has none itself
+        below = line_below(text, image.end())
+        if below and key(label(text[below[0] : below[2]])) == caption:
+            gone.append((below[0], below[2]))
+    return without_lines(text, gone)
 
 
 def _caption(image: re.Match[str]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from functools import partial
 
-from kbtool.clean.rule import with_text
+from kbtool.clean.rule import with_text, without_lines
 from kbtool.clean.targets import (
     LINK,
     file_name,
@@ -20,6 +20,7 @@ from kbtool.clean.targets import (
 from kbtool.model import Page
 
 FIRST_IN_LINE = r"[ \t>]*\["
+_FIRST = re.compile(rf"\n{FIRST_IN_LINE}")
 _LINK_LINE = re.compile(rf"[ \t>]*{LINK.pattern}[ \t]*$")
 LOCAL = re.compile(r"\]\(<?(?:(?![A-Za-z][A-Za-z0-9+.-]*:|//)|[^\s()]*?(?:notion|soundefined|#))")
 """The target of a link that leads into the export or the workspace, or to a heading."""
@@ -43,20 +44,29 @@ def drop_attachments(page: Page) -> Page:
 
 def _without_paragraphs(text: str, is_noise: partial[bool]) -> str:
     """`text` without the paragraphs whose every line is a link that is noise."""
-    kept: list[str] = []
-    paragraph: list[str] = []
-    noisy = True
-    for line in (*text.split("\n"), ""):
-        if line.strip():
-            link = _LINK_LINE.match(line) if noisy and "](" in line else None
-            noisy = link is not None and is_noise(link)
-            paragraph.append(line)
-            continue
-        if not noisy:
-            kept += paragraph
-        kept.append(line)
-        paragraph, noisy = [], True
-    return "\n".join(kept[:-1])
+    gone: list[tuple[int, int]] = []
+    for found in _FIRST.finditer(f"\n{text}"):
+        first = found.start()
+        above = text[text.rfind("\n", 0, max(first - 1, 0)) + 1 : first]
+        if not above.strip() and (last := _end_of_noise(text, first, is_noise)):
+            gone.append((first, last))
+    return without_lines(text, gone)
+
+
+def _end_of_noise(text: str, first: int, is_noise: partial[bool]) -> int:
+    """Where the paragraph ends that begins at `first`; 0 if a line of it is more than noise."""
+    last = 0
+    while line := text[first : (end := _end_of_line(text, first))].strip():
+        link = _LINK_LINE.match(text, first, end) if "](" in line else None
+        if link is None or not is_noise(link):
+            return 0
+        first, last = end + 1, end
+    return last
+
+
+def _end_of_line(text: str, first: int) -> int:
+    end = text.find("\n", first)
+    return end if end >= 0 else len(text)
 
 
 def _is_subpage(page: Page, link: re.Match[str]) -> bool:
@@ -65,10 +75,12 @@ def _is_subpage(page: Page, link: re.Match[str]) -> bool:
         return True
     if not is_page(target, page.links):
         return False
+    title = page.links.get(target, "")
+    if title and link["text"] == title:
+        return True
     text, name = key(link["text"]), key(name_of(target))
-    title = key(page.links.get(target, ""))
     # A file name holds the first 50 or so characters of its title.
-    return text in {title, name} or (len(name) > 20 and text.startswith(name))
+    return text in {key(title), name} or (len(name) > 20 and text.startswith(name))
 
 
 def _is_attachment(page: Page, link: re.Match[str]) -> bool:

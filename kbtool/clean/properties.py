@@ -14,7 +14,8 @@ from dataclasses import replace
 from kbtool.clean.targets import is_private
 from kbtool.model import Page
 
-_PATH = re.compile(r" \((?P<path>(?:[^()\s]|\([^()\s]*\))*)\)")
+_BLANK_LINE = re.compile(r"\n[^\S\n]*(?=\n|\Z)")
+_PATH = re.compile(r" \((?P<path>(?:[^()\s]++|\([^()\s]*+\))*+)\)")
 _ENCODED = re.compile(r"[0-9a-f]{32}|%[0-9A-Fa-f]{2}")
 _ANCHOR = re.compile(r"</?a\b[^<>]*>")
 
@@ -28,22 +29,18 @@ def split(markdown: str, columns: Collection[str]) -> tuple[Mapping[str, str], s
     names = sorted(columns, key=len, reverse=True)
     if _key(markdown.partition("\n")[0], names) is None:
         return {}, markdown
-    lines = markdown.split("\n")
+    blank = _BLANK_LINE.search(markdown)
+    end = blank.start() if blank else len(markdown)
     found: dict[str, list[str]] = {}
     key = ""
-    used = 0
-    for line in lines:
-        if not line.strip():
-            break
+    for line in markdown[:end].split("\n"):
         name = _key(line, names)
         if name is not None and name not in found:
             key = name
             found[key] = [line[len(name) + 1 :].strip()]
         else:
             found[key].append(line.strip())
-        used += 1
-    body = "\n".join(lines[used:]).lstrip("\n")
-    return {name: " ".join(lines) for name, lines in found.items()}, body
+    return {name: " ".join(lines) for name, lines in found.items()}, markdown[end:].lstrip("\n")
 
 
 def _key(line: str, names: Collection[str]) -> str | None:

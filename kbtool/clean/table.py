@@ -48,7 +48,7 @@ RULES: tuple[Rule, ...] = (
     Rule(lark.lark_alerts, TAGGED, holding("[!", ">"), View.TAGS),  # an icon may begin any quote
     Rule(lark.drop_named_emoji, LARK, holding(":"), View.TAGS),
     Rule(lark_html.plain_entities, TAGGED, holding("&"), View.TAGS),  # when no tag is left to be read
-    Rule(contents.drop_contents, ALL, line_with(contents.ENTRY)),  # while its lines are still links
+    Rule(contents.drop_contents, ALL, contents.may_have_contents),  # while its lines are still links
     Rule(links.drop_subpage_lines, ALL, _LINK_FIRST),
     Rule(links.drop_attachments, EXPORTED, _LINK_FIRST),
     Rule(images.drop_repeated_captions, ALL, _IMAGE),  # while the captions are still in the images
@@ -57,7 +57,7 @@ RULES: tuple[Rule, ...] = (
     Rule(links.collapse_bookmarks, ALL, links.ADDRESS_AS_TEXT.search),
     Rule(links.plain_dates, NOTION, links.DATE_MENTION.search),
     Rule(lark.name_members, LARK, holding("<mention-user", "ou_"), View.TAGS),  # when what is left is text
-    Rule(text.drop_title_emoji, ALL, line_with(text.PICTORIAL), titles=True),
+    Rule(text.drop_title_emoji, ALL, text.MAY_BE_PICTORIAL.search, titles=True),
     Rule(text.plain_headings, ALL, re.compile(r"#[ \t]+\*\*").search),
     Rule(bold.mend_bold, ALL, bold.is_broken),
     Rule(blocks.tidy_todos, ALL, re.compile(r"\[[ xX]\][ \t]{2}").search),

@@ -40,10 +40,15 @@ def is_private(target: str) -> bool:
 
 def is_page(target: str, links: Mapping[str, str]) -> bool:
     """Whether a relative target is a page or database: in the export, or by its name in some other."""
-    path = unquote(target.split("#", 1)[0])
+    path = _path(target)
     if not is_relative(target) or not path.lower().endswith((".md", ".csv", ".html")):
         return False
     return bool(links.get(target)) or has_id(path)
+
+
+def _path(target: str) -> str:
+    """A relative target as the path that it means."""
+    return unquote(target.partition("#")[0].replace("%20", " "))  # nearly all there is to decode
 
 
 def has_id(path: str) -> bool:
@@ -53,13 +58,13 @@ def has_id(path: str) -> bool:
 
 def is_file(target: str, links: Mapping[str, str]) -> bool:
     """Whether a relative target is an attachment: a file of the export that is no page."""
-    path = unquote(target.split("#", 1)[0])
+    path = _path(target)
     return is_relative(target) and bool(_SUFFIX.search(path)) and not is_page(target, links)
 
 
 def file_name(target: str) -> str:
     """The file name that a target ends in."""
-    return unquote(target.split("#", 1)[0]).rsplit("/", 1)[-1]
+    return _path(target).rsplit("/", 1)[-1]
 
 
 def name_of(target: str) -> str:

@@ -15,9 +15,11 @@ _UNUSUAL = re.compile(
 )
 _SPACES = re.compile("[\u00a0\u2028\u2029\u202f\u2007\u0085\x0b\x0c]")
 _MARK = r"[ \t>]*(?:[-*+][ \t]+)?#{1,6}[ \t]+"
-PICTORIAL = rf"(?P<mark>{_MARK}(?:\*\*)?)(?P<text>(?:[^\w\s!-~]|[0-9#*]\ufe0f?\u20e3)[^\n]*)"
-"""A heading that begins with something other than a word, a space or an ASCII sign."""
-_PICTORIAL = re.compile(rf"(?m)^{PICTORIAL}")
+_PICTURE = r"(?:[^\w\s!-~]|[0-9#*]\ufe0f?\u20e3)"
+"""Something other than a word, a space or an ASCII sign."""
+_PICTORIAL = re.compile(rf"(?m)^(?P<mark>{_MARK}(?:\*\*)?)(?P<text>{_PICTURE}[^\n]*)")
+MAY_BE_PICTORIAL = re.compile(rf"#[ \t]+(?:\*\*)?{_PICTURE}")
+"""Such a heading, found by its hash: few lines have one."""
 _BOLD_HEADING = re.compile(rf"(?m)^(?P<mark>{_MARK})\*\*(?P<text>[^*\n]+)\*\*[ \t]*$")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
     from kbtool.codec import Outline
     from kbtool.config import Settings
     from kbtool.corpus import Event, Prepared
-    from kbtool.model import Document, Section
     from kbtool.prepare import Part
     from kbtool.tidy import TidyTree
 
@@ -98,7 +96,7 @@ def chunk(
     if html and as_json:
         raise typer.BadParameter("not together with --json", param_hint="--html")
     settings = _settings(sources, config, kind)
-    parts = (Part.DOCUMENT, Part.CLEANED, Part.TEXT) if html else (Part.DOCUMENT,)
+    parts = (Part.DOCUMENT, Part.CLEANED, Part.TEXT) if html else (Part.LINES if as_json else Part.DOCUMENT,)
     seen = _Seen()
     with _events(
         settings, parts, uses_cache=_uses_cache(config, no_cache=no_cache), is_quiet=as_json
@@ -108,8 +106,8 @@ def chunk(
             _write_preview(html, pages, seen.skipped, settings)
         else:
             for page in pages:
-                if as_json and page.document:
-                    sys.stdout.write("".join(_json_lines(page.document)))
+                if as_json:
+                    sys.stdout.write(page.lines.decode())
                 elif page.outline and page.outline.sections:
                     sys.stdout.write("".join(_lines(page.outline)))
     if not as_json:
@@ -194,32 +192,6 @@ def _lines(outline: Outline) -> Iterator[str]:
     for section in outline.sections:
         path = " › ".join(section.heading_path[1:]) or "(before the first heading)"
         yield f"  {section.length:>5}  {section.children:>2}  {path}\n"
-
-
-def _json_lines(document: Document) -> Iterator[str]:
-    """A line for each parent, followed by those of its children."""
-    for section in document.sections:
-        for line in _chunks(document, section):
-            yield json.dumps(line, ensure_ascii=False) + "\n"
-
-
-def _chunks(document: Document, section: Section) -> list[dict[str, object]]:
-    from kbtool.chunk import section_text
-    from kbtool.model import Chunk
-
-    parent = Chunk(section.heading_path, section_text(section))
-    return [
-        {
-            "document": document.slug,
-            "title": document.title,
-            "heading_path": list(chunk.heading_path),
-            "level": level,
-            "text": chunk.text,
-            "source": document.source,
-            "sha256": chunk.sha256,
-        }
-        for level, chunk in [("parent", parent), *[("child", child) for child in section.children]]
-    ]
 
 
 def _report(skipped: Sequence[Skipped], notes: Sequence[Note]) -> None:

@@ -10,9 +10,6 @@ import re
 from collections.abc import Iterator, Mapping
 from io import StringIO
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
-
 from kbtool.model import Removal
 
 _LONGEST = 2**14
@@ -50,6 +47,9 @@ def split(text: str) -> tuple[dict[str, str], str, tuple[Removal, ...]]:
 
 def _loaded(yaml: str) -> dict[str, str] | None:
     """The mapping in `yaml`, by its lines where YAML's grammar is broken, as in `title: Setup: part 1`."""
+    from ruamel.yaml import YAML  # noqa: PLC0415  # an eighth of the time to start, and for few files
+    from ruamel.yaml.error import YAMLError  # noqa: PLC0415
+
     if yaml.count("[") + yaml.count("{") > _MOST_BRACKETS:
         return _by_lines(yaml)
     try:

@@ -11,8 +11,8 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
-_LONG = re.compile(r"^(?P<title>.*?)[ -]?(?P<id>[0-9a-f]{32})$", re.DOTALL)
-_DASHED = re.compile(r"^(?P<title>.*?)[ -]?(?P<id>[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})$", re.DOTALL)
+_ID = re.compile(r"[ -]?(?P<id>[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{32})$")
+_LONGEST_ID = 38  # with the sign before it, and a line end
 _SHORT = re.compile(r"^(?P<title>.+) (?P<id>[0-9a-f]{4,6})$", re.DOTALL)
 _EMOJI_MARKS = frozenset("\ufe0e\ufe0f\u20e3")
 _CUT = 30  # letters; names are cut at about 50 characters
@@ -20,8 +20,8 @@ _CUT = 30  # letters; names are cut at about 50 characters
 
 def split_id(stem: str) -> tuple[str, str]:
     """Title and 32-digit id of a file or folder name without suffix; the id is "" where there is none."""
-    found = _DASHED.match(stem) or _LONG.match(stem)
-    return (found["title"].strip(), found["id"].replace("-", "")) if found else (stem, "")
+    found = _ID.search(stem, max(0, len(stem) - _LONGEST_ID))
+    return (stem[: found.start()].strip(), found["id"].replace("-", "")) if found else (stem, "")
 
 
 def split_short_id(stem: str, title: str) -> str:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
-from pathlib import PurePosixPath
 
 from kbtool.exports.archive import File
 from kbtool.exports.draft import Draft
@@ -28,7 +28,7 @@ def split_title(text: str) -> tuple[str, str]:
 
 def parse(file: File, text: str) -> Draft | None:
     """The page in `file`, or None when its name carries no Notion id."""
-    stem = PurePosixPath(file.path).stem
+    stem = posixpath.splitext(posixpath.basename(file.path))[0]
     title, body = split_title(text)
     name, page_id = split_id(stem)
     key = page_id or split_short_id(stem, title)

@@ -7,9 +7,9 @@ suffix may try, or Skipped with the reason why nobody should.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cache, cached_property
 
 from kbtool.errors import ExportError
 from kbtool.exports import (
@@ -28,7 +28,25 @@ from kbtool.exports.draft import Draft, decode
 from kbtool.model import Kind, Skipped
 
 Parsed = Draft | Skipped | None
-Parse = Callable[[File, bytes], Parsed]
+
+
+class Content:
+    """A file's bytes, and its text where a reader asks for it: the readers of one suffix look in turn."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+
+    @cached_property
+    def text(self) -> str:
+        """Raises UnicodeDecodeError, and _NoText for bytes of a picture, which are often valid GB18030."""
+        text = decode(self.data)
+        start = text[:4096].encode("utf-8", "replace")
+        if (len(start) - len(start.translate(None, _CONTROLS))) * 50 > len(start):
+            raise _NoText  # no text is full of control characters
+        return text
+
+
+Parse = Callable[[File, Content], Parsed]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,22 +59,15 @@ class Reader:
 
 
 def _text(parse: Callable[[File, str], Parsed]) -> Parse:
-    """A reader of text as one of bytes."""
-    return lambda file, data: parse(file, _decoded(data))
+    return lambda file, content: parse(file, content.text)
+
+
+def _bytes(parse: Callable[[File, bytes], Parsed]) -> Parse:
+    return lambda file, content: parse(file, content.data)
 
 
 class _NoText(Exception):
     """The bytes are a text by chance only."""
-
-
-@lru_cache(maxsize=1)  # the readers of one suffix look at one file in turn
-def _decoded(data: bytes) -> str:
-    """The text. Bytes of pictures are often valid GB18030, but no text is full of control characters."""
-    text = decode(data)
-    start = text[:4096].encode("utf-8", "replace")
-    if (len(start) - len(start.translate(None, _CONTROLS))) * 50 > len(start):
-        raise _NoText
-    return text
 
 
 def _blocks(file: File, text: str) -> Parsed:
@@ -87,9 +98,14 @@ READERS = (
     Reader(_JSON, frozenset({Kind.LARK_BLOCKS}), _text(_blocks)),
     Reader(_CSV, frozenset({Kind.NOTION_DATABASE}), _text(notion_database.parse)),
     Reader(_CSV, frozenset({Kind.SPREADSHEET}), _text(spreadsheet.parse_csv)),
-    Reader(frozenset({".xlsx"}), frozenset({Kind.SPREADSHEET}), spreadsheet.parse_workbook),
-    Reader(frozenset({".docx"}), frozenset({Kind.DOCX}), lark_docx.parse),
+    Reader(frozenset({".xlsx"}), frozenset({Kind.SPREADSHEET}), _bytes(spreadsheet.parse_workbook)),
+    Reader(frozenset({".docx"}), frozenset({Kind.DOCX}), _bytes(lark_docx.parse)),
 )
+
+
+@cache
+def _readers(suffix: str) -> Sequence[Reader]:
+    return [reader for reader in READERS if suffix in reader.suffixes]
 
 
 def parse(file: File, data: bytes, forced: Kind | None = None) -> Draft | Skipped:
@@ -110,12 +126,13 @@ def parse(file: File, data: bytes, forced: Kind | None = None) -> Draft | Skippe
 
 
 def _parse(file: File, data: bytes, forced: Kind | None) -> Draft | Skipped:
-    if not data.strip():
+    if not data or data.isspace():
         return Skipped(file.source, "empty file")
-    readers = [reader for reader in READERS if file.suffix in reader.suffixes]
+    content = Content(data)
+    readers = _readers(file.suffix)
     fitting = [reader for reader in readers if forced in reader.kinds]
     for reader in [*fitting, *(reader for reader in readers if reader not in fitting)]:
-        found = reader.parse(file, data)
+        found = reader.parse(file, content)
         if isinstance(found, Draft):
             return replace(found, kind=forced) if forced and fitting and found.kind is not forced else found
         if found is not None:

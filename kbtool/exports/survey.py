@@ -13,7 +13,7 @@ from kbtool.exports.draft import Draft
 from kbtool.model import Kind
 
 _TARGET = re.compile(
-    r"\]\(<?(?P<target>(?:[^()\s<>\\]|\\.|\([^()\s]*\))+)>?(?:[ \t]+\"[^\"\n]*\")?\)"
+    r"\]\(<?(?P<target>(?:[^()\s<>\\]++|\\.|\([^()\s]*+\))++)>?(?:[ \t]+\"[^\"\n]*\")?\)"
 )  # of links and images, wherever they stand: an entry too many does no harm
 _BLANK_LINE = re.compile(r"\n[^\S\n]*\n")
 _LONGEST_LINE = 1000

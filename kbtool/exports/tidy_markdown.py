@@ -11,9 +11,6 @@ import re
 from collections.abc import Mapping
 from io import StringIO
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
-
 from kbtool.exports.archive import File
 from kbtool.exports.draft import Draft
 from kbtool.exports.notion_markdown import split_title
@@ -57,6 +54,9 @@ def parse(file: File, text: str) -> Draft | None:
     found = _FRONT.match(text)
     if not found:
         return None
+    from ruamel.yaml import YAML  # noqa: PLC0415  # see front_matter
+    from ruamel.yaml.error import YAMLError  # noqa: PLC0415
+
     try:
         front = YAML(typ="base", pure=True).load(StringIO(found["yaml"]))
     except (YAMLError, ValueError):

@@ -14,6 +14,6 @@ what the scanner does not read itself is read by that parser.
 from __future__ import annotations
 
 from kbtool.scan.block import Block
-from kbtool.scan.blocks import scan
+from kbtool.scan.blocks import begins_anew, scan
 
-__all__ = ["Block", "scan"]
+__all__ = ["Block", "begins_anew", "scan"]

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Kind = Literal[
     "paragraph", "heading", "code", "fence", "html", "rule", "table", "list", "item", "quote"
 ]  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
+class Block(NamedTuple):
     """A block of a page: its lines from `first` to `last` (exclusive), counted from the page's first line.
 
     `level` is a heading's, 1 to 6. `mark` is what a heading or fence is written with: hashes, the sign of an

@@ -24,12 +24,19 @@ nested.LONGEST = (
 _MOST_CELLS = 0x10000  # that markdown-it-py adds to the short rows of one table
 
 
-def scan(lines: Sequence[str]) -> Iterator[Block]:
-    r"""The blocks of a page that is given by its lines (split at `\n`), each read when it is asked for."""
+def scan(lines: Sequence[str], first: int = 0) -> Iterator[Block]:
+    r"""The blocks of a page that is given by its lines (split at `\n`), each read when it is asked for.
+
+    They are counted from `first`, for lines from the middle of a page, where it `begins_anew`.
+    """
     # What follows the end of the last line is no line, and a carriage return inside a line ends none.
     last = len(lines) - (1 if lines and not lines[-1] else 0)
-    # CommonMark reads a null character as the sign for what cannot be shown.
-    return _blocks(_View([line.replace("\r", " ").replace("\0", "\ufffd") for line in lines[:last]], 0, 0))
+    lines = lines[:last]
+    text = "\n".join(lines)
+    if "\r" in text or "\0" in text:
+        # CommonMark reads a null character as the sign for what cannot be shown.
+        lines = [line.replace("\r", " ").replace("\0", "\ufffd") for line in lines]
+    return _blocks(_View(lines, first, 0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +197,7 @@ def _definition(view: _View, row: int) -> _Read | None:
 def _odd(view: _View, first: int) -> _Read:
     """The blocks down to where the page begins anew, by the parser; a very long list comes as several."""
     last = first + 1
-    while last < len(view.lines) and not _begins_anew(view.lines, last):
+    while last < len(view.lines) and not begins_anew(view.lines, last):
         if last - first >= nested.LONGEST and _begins_item(view.lines, last):
             break
         last += 1
@@ -202,7 +209,7 @@ def _odd(view: _View, first: int) -> _Read:
     return found, last
 
 
-def _begins_anew(lines: Sequence[str], row: int) -> bool:
+def begins_anew(lines: Sequence[str], row: int) -> bool:
     """Whether no list, quote or paragraph from above can reach this line."""
     return lines[row][:1] not in _LIST_MARKS and lines[row] != "" and at.is_blank(lines[row - 1])
 
