@@ -39,7 +39,7 @@ LAYERS = (
     ("kbtool.tune",),
     ("kbtool.evaluate.gate", "kbtool.evaluate.retention"),
     ("kbtool.evaluate.compare",),
-    ("kbtool.evaluate.metrics",),
+    ("kbtool.evaluate.baseline", "kbtool.evaluate.metrics"),
     ("kbtool.evaluate.score",),
     ("kbtool.evaluate.assertions",),
     ("kbtool.golden",),

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kbtool.evaluate.baseline import pin
 from kbtool.evaluate.ci import github_commands, junit, step_summary
-from kbtool.evaluate.compare import compare, pin
+from kbtool.evaluate.compare import compare
 from kbtool.evaluate.gate import judge
 from kbtool.evaluate.metrics import summarize
 from kbtool.evaluate.record import Outcome, Result

@@ -11,7 +11,8 @@ from dataclasses import replace
 import pytest
 from bs4 import BeautifulSoup
 
-from kbtool.evaluate.compare import compare, pin
+from kbtool.evaluate.baseline import pin
+from kbtool.evaluate.compare import compare
 from kbtool.evaluate.gate import judge, to_reask
 from kbtool.evaluate.metrics import summarize
 from kbtool.evaluate.plots import Past, histogram, risk, trend

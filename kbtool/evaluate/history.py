@@ -11,7 +11,7 @@ from pathlib import Path
 
 from kbtool.config import Settings
 from kbtool.errors import ExportError, RunInvalid
-from kbtool.evaluate.compare import Baseline
+from kbtool.evaluate.baseline import Baseline
 from kbtool.evaluate.gate import Verdict
 from kbtool.evaluate.metrics import Rate
 from kbtool.evaluate.plots import Past

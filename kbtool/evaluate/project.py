@@ -19,7 +19,7 @@ from kbtool.corpus import Corpus
 from kbtool.dify.client import DifyClient
 from kbtool.dify.objects import Dataset
 from kbtool.errors import ConfigError, RunInvalid
-from kbtool.evaluate.compare import Baseline
+from kbtool.evaluate.baseline import Baseline
 from kbtool.evaluate.record import Golden, RunSpec
 from kbtool.golden import GoldenSet, Stale
 from kbtool.sync.render import Rendered, corpus_hash, render_all

@@ -18,7 +18,8 @@ from kbtool.config import Settings
 from kbtool.dify.client import DifyClient
 from kbtool.dify.objects import Dataset
 from kbtool.errors import ConfigError, RunInvalid
-from kbtool.evaluate.compare import Baseline, Comparison, NotComparable, compare, pin
+from kbtool.evaluate.baseline import Baseline, pin
+from kbtool.evaluate.compare import Comparison, NotComparable, compare
 from kbtool.evaluate.gate import Verdict, judge, to_reask
 from kbtool.evaluate.history import (
     CONFIRMED,
