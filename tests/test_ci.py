@@ -15,7 +15,7 @@ from kbtool.evaluate.compare import compare
 from kbtool.evaluate.gate import judge
 from kbtool.evaluate.metrics import summarize
 from kbtool.evaluate.record import Outcome, Result
-from kbtool.evaluate.report import View
+from kbtool.evaluate.view import View
 from kbtool.golden import Stale
 from kbtool.tune import Promise, tune
 from tests.data.invented_run import SPEC, judged

@@ -12,14 +12,8 @@ from hypothesis import strategies as st
 from kbtool.errors import Exit
 from kbtool.evaluate.baseline import Baseline, Pinned, pin
 from kbtool.evaluate.compare import Comparison, NotComparable, compare, mcnemar
-from kbtool.evaluate.gate import (
-    Status,
-    Verdict,
-    chance_of_broken,
-    detectable_drop,
-    judge,
-    to_reask,
-)
+from kbtool.evaluate.gate import Status, Verdict, judge, to_reask
+from kbtool.evaluate.power import chance_of_broken, detectable_drop
 from kbtool.evaluate.record import Found, Outcome, Result
 from tests.data.invented_run import SPEC, judged
 

@@ -163,7 +163,7 @@ def test_two_runs_of_one_week_are_not_two_weeks(
     found = last_week(before(second.folder), second.spec.started)
     assert found is not None
     assert found.past is not None
-    assert found.past.rate == Rate(10, 10).value
+    assert found.past.found == Rate(10, 10)
 
 
 def test_a_drop_watched_in_two_weeks_against_one_pin_fails(

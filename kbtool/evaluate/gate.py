@@ -17,17 +17,15 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import lru_cache
 
 from kbtool.errors import Exit
 from kbtool.evaluate.compare import Comparison, NotComparable, Settled, mcnemar
 from kbtool.evaluate.metrics import Rate
+from kbtool.evaluate.power import BROKEN_P, WATCH_P, chance_of_broken, detectable_drop
 from kbtool.evaluate.record import Outcome, QuestionKind, Result
 
 FAIL_P = 0.01
 FAIL_POINTS = 0.03
-WATCH_P = 0.05
-BROKEN_P = 0.001
 FEWEST_PAIRS = 5
 """Below it not even losing every question reaches p <= 0.05, so any loss is something to watch."""
 
@@ -83,14 +81,18 @@ def judge(
     stale: Collection[str] = (),
     stale_critical: Collection[str] = (),
     watched_before: bool = False,
+    interrupted: str = "",
     strict: bool = False,
 ) -> Verdict:
     """The verdict on a run.
 
     `confirmations` says of each re-asked question whether it passed; what was not re-asked stands as
-    first seen. `strict` turns a watch, and a missing baseline, into exit code 6.
+    first seen. `interrupted` is why not everything was asked, "" where it was. `strict` turns a watch, and a
+    missing baseline, into exit code 6.
     """
     invalid = _invalid(results, comparison, confirmations, stale)
+    if interrupted:
+        invalid.insert(0, Reason("interrupted", interrupted))
     if stale_critical:
         gone = f"{_critical_ones(sorted(stale_critical))} expects what the corpus no longer has"
         invalid.append(Reason("critical-stale", gone, tuple(sorted(stale_critical))))
@@ -102,7 +104,8 @@ def judge(
         watches_drop = comparison.p <= WATCH_P
         failed += _regression(comparison, settled, watched_before=watched_before)
         failed += _broken(comparison, settled)
-        watch = _watch(comparison)
+        watch = [] if _is_regression(failed) else _drop(comparison)
+        watch += _watch(comparison)
     watch += _app_differs(results)
 
     if invalid:
@@ -123,58 +126,6 @@ def judge(
         exit_code=_EXIT.get(status, Exit.PENDING if strict else Exit.OK),
         watches_drop=watches_drop,
     )
-
-
-@lru_cache(maxsize=64)  # of a project it is the same number from one run to the next
-def detectable_drop(n: int, flip_rate: float, power: float = 0.8) -> float | None:
-    """The smallest true drop, in [0, 1], that one run notices with this power: by a watch, or as broken.
-
-    Golden questions are a sample of what customers ask: each of the `n` falls with the drop's probability.
-    Of the others a share of `flip_rate` differs between two askings with nothing changed, half of it to the
-    worse; and of the fallen ones so large a share had flipped at the pin, and is not counted as broken.
-    Summed over, not simulated. None when no drop would be noticed as often as that.
-    """
-    import numpy as np
-    from scipy.stats import binom
-
-    flip_rate = max(flip_rate, 1e-9)  # below it the binomial's logarithms run over
-    flips = np.arange(n + 1)
-    enough_lost = binom.isf(WATCH_P, flips, 0.5) + 1  # the smallest number of lost ones with p <= 0.05
-    enough_broken = next((b for b in range(1, n + 1) if chance_of_broken(b, n, flip_rate) <= BROKEN_P), n + 1)
-
-    @lru_cache(maxsize=n + 1)
-    def is_watched(fallen: int) -> float:
-        """The chance that these and the flips of the others are lost enough."""
-        others = np.arange(n - fallen + 1)
-        enough = enough_lost[others + fallen] - fallen
-        return float((binom.pmf(others, n - fallen, flip_rate) * binom.sf(enough - 1, others, 0.5)).sum())
-
-    def is_noticed(drop: float) -> bool:
-        fallen = np.arange(n + 1)
-        broken = binom.sf(enough_broken - 1, fallen, 1 - flip_rate)
-        watched = np.array([is_watched(int(f)) for f in fallen])
-        noticed = 1 - (1 - broken) * (1 - watched)
-        return bool((binom.pmf(fallen, n, drop) * noticed).sum() >= power)
-
-    drops = np.arange(1, int(1000 * (1 - flip_rate)) + 1) / 1000
-    low, high = 0, len(drops)
-    while low < high:
-        middle = (low + high) // 2
-        low, high = (low, middle) if is_noticed(float(drops[middle])) else (middle + 1, high)
-    return float(drops[low]) if low < len(drops) else None
-
-
-def chance_of_broken(broken: int, n: int, flip_rate: float) -> float:
-    """An upper bound on the chance that `broken` of `n` pass, pass, fail and fail with nothing changed.
-
-    A question that passes with probability p flips between two askings with f = 2p(1-p) <= 1/2 and goes
-    pass-pass-fail-fail with p²(1-p)² = f²/4 <= f/8. So however the flips are spread over the questions, at
-    most `flip_rate`/8 of them do; a sum of unequal chances has a lighter tail than the binomial of their
-    mean (Hoeffding 1956).
-    """
-    from scipy.stats import binom
-
-    return float(binom.sf(broken - 1, n, flip_rate / 8))
 
 
 def _is_critical_miss(result: Result) -> bool:
@@ -202,11 +153,11 @@ def _invalid(
     reasons = []
     errors = tuple(r.golden.id for r in results if r.outcome is Outcome.ERROR)
     everything = {r.golden.id for r in results} | set(stale)
-    if not any(r.outcome in {Outcome.PASS, Outcome.FAIL} for r in results):
-        reasons.append(Reason("empty", "no question has a result"))
     if len(errors) > MOST_ERRORS * len(results):
         missing = f"{len(errors)} of {len(results)} questions could not be asked"
         reasons.append(Reason("errors", f"{missing} (at most {MOST_ERRORS:.0%} may)", errors))
+    if not any(r.outcome in {Outcome.PASS, Outcome.FAIL} for r in results):
+        reasons.append(Reason("empty", "no question has a result"))
     if len(set(stale)) > MOST_STALE * len(everything):
         gone = f"{len(set(stale))} of {len(everything)} questions expect what the corpus no longer has"
         reasons.append(Reason("stale", f"{gone} (at most {MOST_STALE:.0%} may)", tuple(sorted(stale))))
@@ -258,11 +209,19 @@ def _broken(comparison: Comparison, settled: Settled) -> list[Reason]:
     return [Reason("broken", f"{what}, {seldom}", broken)]
 
 
+def _is_regression(failed: Sequence[Reason]) -> bool:
+    return any(reason.rule in {"regression", "persistent", "broken"} for reason in failed)
+
+
+def _drop(comparison: Comparison) -> list[Reason]:
+    if comparison.p > WATCH_P:
+        return []
+    what = f"{len(comparison.lost)} lost and {len(comparison.gained)} gained (p = {comparison.p:.2g})"
+    return [Reason("drop", f"{what}, too little to call a regression", comparison.lost)]
+
+
 def _watch(comparison: Comparison) -> list[Reason]:
     reasons = []
-    if comparison.p <= WATCH_P:
-        what = f"{len(comparison.lost)} lost and {len(comparison.gained)} gained (p = {comparison.p:.2g})"
-        reasons.append(Reason("drop", f"{what}, too little to call a regression", comparison.lost))
     if comparison.n < FEWEST_PAIRS and comparison.lost:
         few = f"{len(comparison.lost)} of {comparison.n} lost, and so few questions cannot prove a regression"
         reasons.append(Reason("few", few, comparison.lost))
