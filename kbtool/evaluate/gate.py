@@ -66,6 +66,11 @@ class Verdict:
     exit_code: Exit
     watches_drop: bool = False
 
+    @property
+    def is_measured(self) -> bool:
+        """Whether the rates are those of the questions, and not of those that happened to get through."""
+        return not {reason.rule for reason in self.reasons} & {"interrupted", "errors", "empty"}
+
 
 def to_reask(results: Sequence[Result], comparison: Comparison | NotComparable | None) -> tuple[str, ...]:
     """Ids to ask once more before `judge`: every flip, and every critical question that did not pass."""

@@ -128,7 +128,7 @@ def remember(
     wants_threshold: bool,
 ) -> None:
     """Write what later runs must know of this one. `baseline` is the id of the run that it answered to."""
-    past = Past.of(spec, metrics)
+    past = Past.of(spec, metrics) if verdict.is_measured else None
     content = {
         "format": _FORMAT,
         "started": spec.started,
@@ -184,13 +184,10 @@ def _read(path: Path) -> Remembered | None:
         content = json.loads(path.read_text(encoding="utf-8"))
         if content.get("format") != _FORMAT:
             return None
-        status = Status(content["status"])
-        past = content["past"]
         return Remembered(
             started=content["started"],
-            status=status,
-            # The rates of a run with too many errors are those of the questions that happened to get through.
-            past=_past(past) if past and status is not Status.INVALID else None,
+            status=Status(content["status"]),
+            past=_past(content["past"]) if content["past"] else None,
             baseline=content["baseline"],
             fingerprint=content["fingerprint"],
             watches_drop=content["watches_drop"],

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from kbtool.evaluate.compare import Comparison, NotComparable, Settled
-from kbtool.evaluate.gate import Status, Verdict
+from kbtool.evaluate.gate import Verdict
 from kbtool.evaluate.metrics import Metrics, Rate
 from kbtool.evaluate.past import Before, Past
 from kbtool.evaluate.record import Found, Golden, Outcome, Result, RunSpec
@@ -49,7 +49,7 @@ class View:
     @property
     def runs(self) -> list[Past]:
         """Earlier runs, and this one where it found out anything."""
-        here = Past.of(self.spec, self.metrics) if self.verdict.status is not Status.INVALID else None
+        here = Past.of(self.spec, self.metrics) if self.verdict.is_measured else None
         return [*self.past, here] if here else list(self.past)
 
     @property
