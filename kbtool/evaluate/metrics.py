@@ -11,10 +11,11 @@ that could not be asked are counted apart; a metric over nothing is None.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from kbtool.evaluate.record import Outcome, QuestionKind, Result
+from kbtool.evaluate.record import Golden, Outcome, QuestionKind, Result
 
 SMALLEST_SLICE = 15
 """Below it a slice shows counts only: at 85 % its interval would be wider than 36 points."""
@@ -237,24 +238,21 @@ def _scores(results: Sequence[Result]) -> Scores:
 
 def _slices(results: Sequence[Result]) -> tuple[Slice, ...]:
     """By tag, language and inbox, the largest first."""
-    if not results:
-        return ()
-    import pandas as pd
-
-    table = pd.DataFrame(
-        {
-            "tag": [list(r.golden.tags) for r in results],
-            "language": [r.golden.lang for r in results],
-            "inbox": [r.golden.inbox for r in results],
-            "passed": [r.outcome is Outcome.PASS for r in results],
-        }
-    )
     slices: list[Slice] = []
-    for by in ("tag", "language", "inbox"):
-        named = table.explode(by).dropna(subset=[by])
-        named = named[named[by] != ""]
-        counts = named.groupby(by)["passed"].agg(["sum", "count"]).reset_index()
-        counts = counts.sort_values(["count", by], ascending=[False, True])
-        rows = zip(counts[by], counts["sum"], counts["count"], strict=True)
-        slices += [Slice(by, str(name), Rate(int(hits), int(n))) for name, hits, n in rows]
+    for by, names_of in _SLICED_BY.items():
+        hits: Counter[str] = Counter()
+        asked: Counter[str] = Counter()
+        for result in results:
+            for name in filter(None, names_of(result.golden)):
+                asked[name] += 1
+                hits[name] += result.outcome is Outcome.PASS
+        names = sorted(asked, key=lambda name: (-asked[name], name))
+        slices += [Slice(by, name, Rate(hits[name], asked[name])) for name in names]
     return tuple(slices)
+
+
+_SLICED_BY: Mapping[str, Callable[[Golden], Iterable[str]]] = {
+    "tag": lambda golden: golden.tags,
+    "language": lambda golden: (golden.lang,),
+    "inbox": lambda golden: (golden.inbox,),
+}
