@@ -12,7 +12,7 @@ import pytest
 from kbtool.cli.verdict import write_report
 from kbtool.config import Settings, load
 from kbtool.corpus import load as load_corpus
-from kbtool.errors import ConfigError, ExportError, RunInvalid
+from kbtool.errors import ExportError, RunInvalid
 from kbtool.evaluate.compare import Comparison
 from kbtool.evaluate.history import LOCK, before, find_run, last_week
 from kbtool.evaluate.metrics import Rate
@@ -287,7 +287,7 @@ def test_one_run_is_not_asked_twice_at_once(
     first = wait(evaluate(server(), project()))
     with (
         only_one(first.folder / LOCK, what="the run"),
-        pytest.raises(ConfigError, match="is running already"),
+        pytest.raises(RunInvalid, match="is running already"),
     ):
         wait(evaluate(server(), project(), Ask(resume=first.spec.run_id)))
 

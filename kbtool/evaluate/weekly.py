@@ -121,7 +121,7 @@ async def run(
     if ask.resume:
         spec = resumed(project.settings, spec, ask.resume)
     folder = runs_folder(project.settings) / spec.run_id
-    with only_one(folder / LOCK, what=f"The run {spec.run_id}"):
+    with only_one(folder / LOCK, what=f"The run {spec.run_id}", error=RunInvalid):
         write_spec(spec, folder / SPEC)
         begins(spec)
         asking = Rounds(asker(project, client, dataset, spec), folder, progress)
