@@ -33,9 +33,10 @@ bench: $(INSTALLED_DEV)
 	$(BIN)/python benchmarks/size.py
 	$(BIN)/python benchmarks/sync.py
 	$(BIN)/python benchmarks/engine.py
+	$(BIN)/python benchmarks/evaluate.py
 	$(BIN)/python -m benchmarks.ingest
 
-# The simulations of the verdict with 1,000 worlds a case, and the rates they find: about twenty minutes.
+# The simulations of the verdict with 1,000 worlds a case, and the rates they find: about half an hour.
 soak: $(INSTALLED_DEV)
 	KBTOOL_WORLDS=1000 $(BIN)/pytest -n auto -rP tests/test_simulation.py
 
