@@ -1,4 +1,4 @@
-"""What `kbtool cron` prints: a line that a shell reads, a unit that systemd reads, a workflow that is YAML."""
+"""What `kbtool cron` prints: a line for a shell, a unit for systemd, a workflow that is YAML."""
 
 from __future__ import annotations
 
