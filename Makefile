@@ -36,7 +36,7 @@ bench: $(INSTALLED_DEV)
 	$(BIN)/python benchmarks/evaluate.py
 	$(BIN)/python -m benchmarks.ingest
 
-# The simulations of the verdict with 1,000 worlds a case, and the rates they find: about ten minutes of CPU.
+# The simulations of the verdict with 1,000 worlds a case, and the rates they find: an hour on a busy machine.
 soak: $(INSTALLED_DEV)
 	KBTOOL_WORLDS=1000 $(BIN)/pytest -n auto -rP tests/test_simulation.py
 
