@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 
 from kbtool.script import straight_quotes
 
@@ -80,6 +81,7 @@ _DATES = (
 )
 
 
+@lru_cache(maxsize=4096)  # of a source it is asked for again by every answer that cites it
 def facts(text: str) -> frozenset[str]:
     """The amounts, dates and URLs in `text`, in each reading: `249 eur`, `05-12`, `2025-05-12`, `a.test`."""
     return frozenset(reading for readings in _stated(text) for reading in readings)

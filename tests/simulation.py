@@ -2,17 +2,20 @@
 
 A world is a golden set with a chance of passing for each question, a pin, and 26 weekly runs in which
 nothing changes, or something breaks. Every run goes through the code that judges real ones: `pin`,
-`compare`, `to_reask` and `judge`, with what one week leaves for the next.
+`compare`, `to_reask` and `judge`, with what one week leaves for the next: a watched drop, and the questions
+that flipped back, which are quarantined after the second time.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 import numpy as np
 
-from kbtool.evaluate.compare import Baseline, compare, pin
+from kbtool.evaluate.baseline import Baseline, pin
+from kbtool.evaluate.compare import Comparison, compare, known_flaky
 from kbtool.evaluate.gate import Status, Verdict, judge, to_reask
 from kbtool.evaluate.record import Outcome, Result
 from tests.data.invented_run import SPEC, judged
@@ -50,11 +53,15 @@ class World:
         return cls(chances, critical)
 
     def broken(self, drop: float, rng: np.random.Generator) -> World:
-        """The world after so large a share of all questions was lost for good."""
+        """The world after its rate fell by `drop` for good.
+
+        Golden questions are a sample of what customers ask, so how many of them fell with it is chance.
+        """
         passing = np.flatnonzero(self.chances > 0.5)
         passing = passing[passing >= self.critical]  # a critical one alone would fail the run
+        fallen = min(len(passing), rng.binomial(len(self.chances), drop))
         chances = self.chances.copy()
-        chances[rng.choice(passing, size=round(drop * len(chances)), replace=False)] = 0.0
+        chances[rng.choice(passing, size=fallen, replace=False)] = 0.0
         return World(chances, self.critical)
 
     def ask(self, rng: np.random.Generator) -> list[Result]:
@@ -72,12 +79,30 @@ class World:
     def pin(self, rng: np.random.Generator) -> Baseline:
         return pin(self.ask(rng), SPEC, date="2026-06-01", why="simulated", again=self.ask_again(rng))
 
-    def week(self, baseline: Baseline, rng: np.random.Generator, *, watched_before: bool) -> Verdict:
+    def week(self, season: Season, rng: np.random.Generator) -> Verdict:
+        """One run against the pin of `season`, which remembers what the next week must know of it."""
         results = self.ask(rng)
-        comparison = compare(baseline, results, SPEC)
+        comparison = compare(season.baseline, results, SPEC, flaky=season.quarantined)
         asked_again = set(to_reask(results, comparison))
         confirmations = {id_: passed for id_, passed in self.ask_again(rng).items() if id_ in asked_again}
-        return judge(results, comparison, confirmations, watched_before=watched_before)
+        verdict = judge(results, comparison, confirmations, watched_before=season.watches_drop)
+        season.watches_drop = verdict.watches_drop
+        if isinstance(comparison, Comparison):
+            season.flipped_back.append(comparison.settle(confirmations).flaky)
+        return verdict
+
+
+@dataclass
+class Season:
+    """A pin and what the runs since then left behind, as `history` keeps it between real runs."""
+
+    baseline: Baseline
+    watches_drop: bool = False
+    flipped_back: list[tuple[str, ...]] = field(default_factory=list)
+
+    @property
+    def quarantined(self) -> frozenset[str]:
+        return known_flaky(self.flipped_back)
 
 
 @lru_cache(maxsize=2048)
@@ -87,11 +112,13 @@ def _result(number: int, outcome: Outcome, *, is_critical: bool) -> Result:
 
 def false_alarms(world: World, rng: np.random.Generator) -> list[str]:
     """The rules that failed one of 26 runs in which nothing had changed."""
-    baseline, watched = world.pin(rng), False
-    alarms: list[str] = []
-    for _ in range(WEEKS):
-        verdict = world.week(baseline, rng, watched_before=watched)
-        watched = verdict.watches_drop
-        if verdict.status is Status.FAIL:
-            alarms.append(verdict.reasons[0].rule)
-    return alarms
+    season = Season(world.pin(rng))
+    verdicts = [world.week(season, rng) for _ in range(WEEKS)]
+    return [verdict.reasons[0].rule for verdict in verdicts if verdict.status is Status.FAIL]
+
+
+def promised_drop(verdict: Verdict) -> float:
+    """The drop that the sentence of the report says can be noticed, as a share of all questions."""
+    found = re.search(r"can notice drops of about (\d+) points", verdict.sentence)
+    assert found, verdict.sentence
+    return int(found[1]) / 100

@@ -9,12 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kbtool.evaluate.baseline import pin
 from kbtool.evaluate.ci import github_commands, junit, step_summary
-from kbtool.evaluate.compare import compare, pin
+from kbtool.evaluate.compare import compare
 from kbtool.evaluate.gate import judge
 from kbtool.evaluate.metrics import summarize
 from kbtool.evaluate.record import Outcome, Result
-from kbtool.evaluate.report import View
+from kbtool.evaluate.view import View
 from kbtool.golden import Stale
 from kbtool.tune import Promise, tune
 from tests.data.invented_run import SPEC, judged

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+from collections import Counter
 from dataclasses import replace
 
 import pytest
@@ -9,16 +11,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kbtool.errors import ConfigError
+from kbtool.evaluate.baseline import Baseline, pin
 from kbtool.evaluate.canaries import choose
 from kbtool.evaluate.compare import (
-    Baseline,
     Comparison,
     NotComparable,
     change_interval,
     compare,
+    known_flaky,
     mcnemar,
-    pin,
 )
+from kbtool.evaluate.gate import Status, judge
 from kbtool.evaluate.record import Outcome, Result
 from tests.data.invented_run import SPEC, invented_run, judged
 
@@ -196,3 +199,33 @@ def test_a_baseline_of_another_format_is_refused():
     text = pinned(run(a=PASS)).to_json().replace('"format": 2', '"format": 1')
     with pytest.raises(ConfigError, match="format 1"):
         Baseline.from_json(text, name="main")
+
+
+def test_what_flips_by_itself_is_listed_and_decides_nothing_unless_it_is_critical():
+    before = [judged("a"), judged("b"), judged("c", critical=True), judged("d")]
+    now = [judged("a"), judged("b", FAIL), judged("c", FAIL, critical=True), judged("d", FAIL)]
+    flaky = known_flaky([("b", "c"), ("b", "c", "d"), ()])
+    assert flaky == {"b", "c"}
+    comparison = compare(pinned(before), now, SPEC, flaky=flaky)
+    assert isinstance(comparison, Comparison)
+    assert (comparison.quarantined, comparison.lost, comparison.n) == (("b",), ("c", "d"), 3)
+    assert (comparison.gone, comparison.edited, comparison.added) == ((), (), ())
+
+
+def test_a_comparison_of_nothing_but_flaky_questions_shows_no_change():
+    comparison = compare(pinned(run(a=PASS)), run(a=FAIL), SPEC, flaky={"a"})
+    assert isinstance(comparison, Comparison)
+    assert (comparison.n, comparison.change, change_interval(comparison)) == (0, 0.0, (0.0, 0.0))
+    assert judge(run(a=FAIL), comparison, {}).status is Status.WATCH
+
+
+def test_quarantine_is_as_likely_for_what_the_pin_saw_fail_as_for_what_it_saw_pass():
+    """Else the questions that are left would lose more than they gain with nothing changed."""
+    rng = random.Random(4)
+    kept: Counter[bool] = Counter()
+    for _ in range(20_000):
+        first, *later = (rng.random() < 0.8 for _ in range(9))
+        weeks = list(zip(later[::2], later[1::2], strict=True))
+        flipped_back = [("q",) for seen, again in weeks if seen != first and again == first]
+        kept[first] += "q" not in known_flaky(flipped_back)
+    assert kept[True] / 16_000 == pytest.approx(kept[False] / 4_000, abs=0.03)

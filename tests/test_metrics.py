@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,9 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kbtool.evaluate.metrics import Rate, measure, summarize
-from kbtool.evaluate.record import Outcome, QuestionKind, Relevant
+from kbtool.evaluate.record import Outcome, QuestionKind, Relevant, Result
 from tests.data.invented_run import invented_run, judged
 
+RANK = st.one_of(st.none(), st.integers(1, 10))
 REFERENCE = json.loads((Path(__file__).parent / "data" / "reference_metrics.json").read_text())
 
 
@@ -28,6 +31,7 @@ def test_rank_measures_are_those_that_three_libraries_agree_on():
     assert means.recall_5 == pytest.approx(expected["recall@5"], abs=1e-12)
     assert means.mrr_10 == pytest.approx(expected["mrr@10"], abs=1e-12)
     assert means.ndcg_10 == pytest.approx(expected["ndcg@10"], abs=1e-12)
+    assert means.map_10 == pytest.approx(0.529138, abs=5e-7)
 
 
 @pytest.mark.parametrize("question", ["t1", "t2"])
@@ -95,15 +99,52 @@ def test_a_relevant_document_that_was_not_returned_lowers_recall():
     metrics = summarize([result], k=5)
     assert metrics.document.recall_5 == 0.5
     assert metrics.section.hit_1 == 1
-    assert metrics.section.recall_5 is None, "only the first relevant section's rank is known"
 
 
-def test_section_measures_come_from_the_first_relevant_section():
+def placed(*ranks: tuple[int | None, int | None], evidence: str = "words") -> Result:
+    """A question with so many relevant places, found at these section and evidence ranks."""
+    places = tuple(Relevant("a", (f"Part {i}",), evidence) for i in range(len(ranks)))
+    first = min((section for section, _ in ranks if section), default=None)
+    outcome = Outcome.PASS if first and first <= 5 else Outcome.FAIL
+    return replace(judged("q", outcome, rank_section=first, relevant=places), places=ranks)
+
+
+def test_section_measures_come_from_where_each_relevant_section_stood():
     place = (Relevant("a", ("A",)),)
     results = [judged(str(rank), rank_section=rank, relevant=place) for rank in (1, 2, 6)]
     section = summarize([*results, judged("none", Outcome.FAIL, relevant=place)], k=2).section
-    assert (section.hit_1, section.hit_k, section.hit_5) == (0.25, 0.5, 0.5)
+    assert (section.hit_1, section.hit_3, section.hit_k, section.hit_5) == (0.25, 0.5, 0.5, 0.5)
     assert section.mrr_10 == pytest.approx((1 + 1 / 2 + 1 / 6) / 4)
+
+
+def test_recall_and_ndcg_count_every_relevant_section():
+    section = summarize([placed((1, None), (3, None), (None, None), (7, None))], k=5).section
+    ideal = sum(1 / math.log2(1 + rank) for rank in (1, 2, 3, 4))
+    assert section.recall_5 == 0.5
+    assert section.ndcg_10 == pytest.approx(sum(1 / math.log2(1 + rank) for rank in (1, 3, 7)) / ideal)
+    assert section.map_10 == pytest.approx((1 + 2 / 3 + 3 / 7) / 4)
+
+
+def test_a_chunk_that_shows_two_sections_at_once_is_one_find():
+    section = summarize([placed((2, None), (2, None))], k=5).section
+    assert (section.hit_1, section.hit_3, section.recall_5, section.mrr_10) == (0, 1, 1, 0.5)
+
+
+def test_evidence_measures_leave_out_places_that_name_no_evidence():
+    plain = placed((1, 1), evidence="")
+    plain = replace(plain, golden=replace(plain.golden, id="plain"))
+    metrics = summarize([placed((1, 4), (2, None)), plain], k=5)
+    assert (metrics.evidence.n, metrics.evidence.recall_5, metrics.evidence.mrr_10) == (1, 0.5, 0.25)
+    assert (metrics.section.n, metrics.section.recall_5) == (2, 1)
+
+
+@given(st.lists(st.tuples(RANK, RANK), min_size=1, max_size=4))
+def test_no_level_says_other_than_the_headline(ranks):
+    """hit@k at section level is the rate of the headline; trec_eval and we count the same."""
+    result = placed(*ranks)
+    metrics = summarize([result], k=5)
+    assert metrics.section.hit_k == metrics.found.value
+    assert metrics.section.mrr_10 == (1 / result.rank_section if result.rank_section else 0)
 
 
 def test_auroc_is_the_chance_that_right_scores_above_wrong():

@@ -11,12 +11,16 @@ from dataclasses import replace
 import pytest
 from bs4 import BeautifulSoup
 
-from kbtool.evaluate.compare import compare, pin
+from kbtool.evaluate.baseline import pin
+from kbtool.evaluate.compare import compare
 from kbtool.evaluate.gate import judge, to_reask
-from kbtool.evaluate.metrics import summarize
-from kbtool.evaluate.plots import Past, histogram, risk, trend
+from kbtool.evaluate.metrics import Rate, summarize
+from kbtool.evaluate.past import Before, Past
+from kbtool.evaluate.plots import histogram, risk
 from kbtool.evaluate.record import Found, Outcome, Result
-from kbtool.evaluate.report import View, render, shown_questions, tasks_of
+from kbtool.evaluate.report import render
+from kbtool.evaluate.trend import trend
+from kbtool.evaluate.view import View, shown_questions, tasks_of
 from kbtool.golden import Stale
 from kbtool.tune import tune
 from tests.data.invented_run import SPEC, invented_run, judged
@@ -41,6 +45,12 @@ def view_of(results: list[Result], before: list[Result] | None = None, *, again:
     )
 
 
+def past(run_id: str, found: int, *, fingerprint: str = SPEC.fingerprint) -> Past:
+    rate, few = Rate(found, 163), Rate(9, 12)
+    day, first = run_id[:10], Rate(found - 30, 163)
+    return Past(run_id, day, rate, first, rate, few, "older", SPEC.golden_hash, fingerprint)
+
+
 @pytest.fixture(scope="module")
 def whole() -> View:
     """A run with everything in it: a regression, flaky questions, stale ones, an error and a past."""
@@ -48,11 +58,13 @@ def whole() -> View:
     view = view_of(results, before)
     flaky = {i: number % 3 == 0 for number, i in enumerate(view.confirmations)}
     stale = replace(results[0].golden, id="old-plan", question="Is the old plan still sold?")
-    past = [
-        Past("2026-11-07", 0.93, (0.88, 0.96), "older", "f" * 12),
-        Past("2026-11-14", 0.95, (0.9, 0.98), "older", SPEC.fingerprint),
-    ]
-    return replace(view, confirmations=flaky, stale=[Stale(stale, "the page is gone")], past=past)
+    return replace(
+        view,
+        confirmations=flaky,
+        stale=[Stale(stale, "the page is gone")],
+        past=[past("2026-11-07", 152, fingerprint="f" * 12), past(SPEC.run_id, 155)],
+        previous={r.golden.id: Before.of(r) for r in before},
+    )
 
 
 @pytest.fixture(scope="module")
@@ -139,7 +151,7 @@ def test_the_download_holds_what_the_page_shows(page, whole):
     assert data["fingerprint"] == SPEC.fingerprint
     assert data["comparison"]["broken"] == list(whole.settled.broken)
     assert [q["id"] for q in data["questions"]] == [q.id for q in shown_questions(whole)]
-    assert [len(q["chunks"]) for q in data["questions"]] == [
+    assert [len(q.get("chunks", ())) for q in data["questions"]] == [
         len(row.select(".chunks .text")) for row in page.select("#questions details")
     ], "the script fills in their text by position"
 
@@ -220,11 +232,16 @@ def test_the_risk_curve_stays_in_its_frame(whole):
 
 
 def test_the_trend_needs_two_runs_and_marks_what_changed(whole):
-    drawn = trend(whole.runs, "2026-11-14")
+    runs = [past("a", 152, fingerprint="f" * 12), past("b", 155), *whole.runs[-1:]]
+    drawn = trend(runs, "b")
     assert drawn is not None
     assert [point.is_pinned for point in drawn.points] == [False, True, False]
-    assert [what for _, what in drawn.changes] == ["settings", "corpus"]
+    assert [what for _, what in drawn.changes] == [("settings",), ("knowledge base",)]
+    assert drawn.pinned == drawn.points[1].y
     assert all(0 <= p.low <= p.y <= p.high <= 1 for p in drawn.points)
+    unpinned = trend(runs, "removed since")
+    assert unpinned is not None
+    assert unpinned.pinned is None
     assert trend(replace(whole, past=()).runs) is None
 
 

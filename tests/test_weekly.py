@@ -15,11 +15,13 @@ from kbtool.config import Settings, load
 from kbtool.corpus import load as load_corpus
 from kbtool.errors import ExportError, RunInvalid
 from kbtool.evaluate.canaries import choose
-from kbtool.evaluate.history import before, find_run, last_week
+from kbtool.evaluate.compare import Comparison
+from kbtool.evaluate.history import LOCK, before, find_run, last_week
 from kbtool.evaluate.metrics import Rate
 from kbtool.evaluate.project import Ask, Project
 from kbtool.evaluate.weekly import Evaluation, pin_run, reopen, run
 from kbtool.golden import GoldenSet
+from kbtool.lock import only_one
 from kbtool.sync.apply import Sync
 from kbtool.sync.waiting import Pace
 from tests.server import PROFILE, Server
@@ -167,7 +169,7 @@ def test_two_runs_of_one_week_are_not_two_weeks(
     found = last_week(before(second.folder), second.spec.started)
     assert found is not None
     assert found.past is not None
-    assert found.past.rate == Rate(10, 10).value
+    assert found.past.found == Rate(10, 10)
 
 
 def test_a_drop_watched_in_two_weeks_against_one_pin_fails(
@@ -226,16 +228,72 @@ def test_a_run_is_found_by_the_beginning_of_its_id(
         find_run(settings, "2020")
 
 
-def test_a_server_that_died_is_not_asked_for_hours(
+def test_a_server_that_dies_midway_ends_the_asking_and_the_run_goes_on_later(
     project: Callable[[], Project], server: Callable[..., Server]
 ) -> None:
     wait(ingest(server(), project()))
     dying = server(dies_after=12)
-    with pytest.raises(RunInvalid, match=r"in a row could not be asked: .*cannot be reached") as caught:
-        wait(evaluate(dying, replace(project(), questions=many(project(), 60))))
-    run_id = caught.value.hint.rsplit(" ", 1)[-1]
-    resumed = wait(evaluate(server(), replace(project(), questions=many(project(), 60)), Ask(resume=run_id)))
-    assert len(resumed.results) == 60
+    sixty = replace(project(), questions=many(project(), 60))
+    cut = wait(evaluate(dying, sixty))
+    assert (cut.verdict.status.value, int(cut.verdict.exit_code)) == ("invalid", 4)
+    assert [reason.rule for reason in cut.verdict.reasons] == ["interrupted", "errors"]
+    assert "in a row could not be asked: " in cut.verdict.sentence
+    assert "cannot be reached" in cut.verdict.sentence
+    assert len(cut.results) == 60
+    assert len(dying.requests) < 20, "a server that died is not asked for hours"
+    assert "not asked" in cut.report.read_text(encoding="utf-8")
+    assert not (cut.folder / "outcome.json").exists()
+    assert cut.hint.endswith(f"kbtool eval run --resume {cut.spec.run_id}")
+
+    resumed = wait(evaluate(server(), sixty, Ask(resume=cut.spec.run_id)))
+    assert (len(resumed.results), resumed.metrics.errors, resumed.hint) == (60, 0, "")
+    assert (cut.folder / "outcome.json").exists()
+
+
+def test_what_flipped_back_twice_is_quarantined_until_the_next_pin(
+    project: Callable[[], Project], server: Callable[..., Server]
+) -> None:
+    wait(ingest(server(), project()))
+    whole = wait(evaluate(server(), project()))
+    wait(pin(server(), project(), whole.spec.run_id))
+    for flipped_back in (["lid", "tank"], ["lid"]):
+        outcome = wait(evaluate(server(), project())).folder / "outcome.json"
+        content = json.loads(outcome.read_text(encoding="utf-8"))
+        outcome.write_text(json.dumps(content | {"flipped_back": flipped_back}), encoding="utf-8")
+    third = wait(evaluate(server(), project()))
+    assert isinstance(third.comparison, Comparison)
+    assert (third.comparison.quarantined, third.comparison.n) == (("lid",), 9)
+    assert "Quarantined" in third.report.read_text(encoding="utf-8")
+    wait(pin(server(), project(), third.spec.run_id))
+    fourth = wait(evaluate(server(), project()))
+    assert isinstance(fourth.comparison, Comparison)
+    assert fourth.comparison.quarantined == ()
+
+
+def test_a_damaged_outcome_is_named_before_anything_is_asked(
+    project: Callable[[], Project], server: Callable[..., Server]
+) -> None:
+    wait(ingest(server(), project()))
+    first = wait(evaluate(server(), project()))
+    (first.folder / "outcome.json").write_text('{"format": 2, "started"', encoding="utf-8")
+    counting = server()
+    with pytest.raises(ExportError, match=r"outcome\.json: not the outcome of a run"):
+        wait(evaluate(counting, project()))
+    assert counting.requests == []
+    (first.folder / "outcome.json").write_text('{"started": "2020"}', encoding="utf-8")
+    assert wait(evaluate(server(), project())).earlier == (), "another version's is passed over"
+
+
+def test_one_run_is_not_asked_twice_at_once(
+    project: Callable[[], Project], server: Callable[..., Server]
+) -> None:
+    wait(ingest(server(), project()))
+    first = wait(evaluate(server(), project()))
+    with (
+        only_one(first.folder / LOCK, what="the run"),
+        pytest.raises(RunInvalid, match="is running already"),
+    ):
+        wait(evaluate(server(), project(), Ask(resume=first.spec.run_id)))
 
 
 def many(project: Project, count: int) -> GoldenSet:

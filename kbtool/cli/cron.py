@@ -113,7 +113,7 @@ jobs:
           python-version: "3.11"
       - run: pip install kbtool
       # Earlier runs are the trend, and "two weeks running" needs last week's.
-      - uses: actions/cache@v4
+      - uses: actions/cache/restore@v4
         with:
           path: reports/runs
           key: kbtool-runs-${{{{ github.run_id }}}}
@@ -121,6 +121,12 @@ jobs:
       - run: kbtool eval weekly --config {shlex.quote(name)} --junit reports/kbtool.xml
         env:
 {keys}
+      # Also of a red week: a cache that is kept only by green ones would forget it.
+      - if: always()
+        uses: actions/cache/save@v4
+        with:
+          path: reports/runs
+          key: kbtool-runs-${{{{ github.run_id }}}}
       - if: always()
         uses: actions/upload-artifact@v4
         with:

@@ -10,7 +10,8 @@ import typer
 
 from kbtool.cli import show
 from kbtool.cli.options import DEFAULT_CONFIG, Config, Json
-from kbtool.cli.verdict import channels, conclude, tell, write_report
+from kbtool.cli.verdict import channels, conclude, message_of, message_of_error, tell, write_report
+from kbtool.errors import KbtoolError
 
 if TYPE_CHECKING:
     from kbtool.config import Settings
@@ -79,7 +80,12 @@ def weekly(
     settings = load(config)
     channels(settings)  # a wrong address must not wait for the week's verdict to be told
     with only_one(settings.resolve(".kbtool/weekly.lock"), what="`kbtool eval weekly`"):
-        evaluation = asyncio.run(_weekly(settings, strict=strict, as_json=as_json))
+        try:
+            evaluation = asyncio.run(_weekly(settings, strict=strict, as_json=as_json))
+        except KbtoolError as error:
+            asyncio.run(tell(message_of_error(error, settings), settings))
+            raise
+        _remove_expired(settings, as_json=as_json)
         conclude(evaluation, as_json=as_json, junit=junit)
 
 
@@ -125,7 +131,6 @@ def pin(
 def list_runs(config: Config = DEFAULT_CONFIG, as_json: Json = False) -> None:
     """The runs on this machine, oldest first."""
     from kbtool.config import load
-    from kbtool.errors import KbtoolError
     from kbtool.evaluate.history import SPEC, runs_folder
     from kbtool.evaluate.run import read_spec
 
@@ -254,17 +259,26 @@ def _say_run(spec: RunSpec) -> None:
 
 
 async def _weekly(settings: Settings, *, strict: bool, as_json: bool) -> Evaluation:
-    """Run, publish, tell, tidy up; in this order, so that what fails later takes nothing away."""
-    from kbtool.evaluate.history import remove_expired
+    """Run, publish, tell; in this order, so that what fails later takes nothing away."""
     from kbtool.evaluate.project import Ask
 
     evaluation = await _ask(_project_of(settings), Ask(strict=strict), as_json=as_json)
     write_report(evaluation, publishes=True)
-    await tell(evaluation, settings)
-    gone = remove_expired(settings)
+    await tell(message_of(evaluation), settings)
+    return evaluation
+
+
+def _remove_expired(settings: Settings, *, as_json: bool) -> None:
+    """Old runs go last, and nothing that goes wrong here changes the verdict."""
+    from kbtool.evaluate.history import remove_expired
+
+    try:
+        gone = remove_expired(settings)
+    except (KbtoolError, OSError) as error:
+        typer.echo(f"no old run was removed: {error}", err=True)
+        return
     if gone and not as_json:
         typer.echo(f"Removed {show.number(len(gone), 'run')} older than {settings.reports.keep_weeks} weeks.")
-    return evaluation
 
 
 async def _pin(config: Path, run: str, why: str) -> Path:

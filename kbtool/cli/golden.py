@@ -67,7 +67,7 @@ def lint(config: Config = DEFAULT_CONFIG, as_json: Json = False) -> None:
 @app.command()
 def stats(config: Config = DEFAULT_CONFIG, as_json: Json = False) -> None:
     """What the questions cover, by document, tag and language, and what so many of them can notice."""
-    from kbtool.evaluate.gate import detectable_drop
+    from kbtool.evaluate.power import detectable_drop
     from kbtool.golden.stats import stats as count
     from kbtool.tune import Promise
 

@@ -15,6 +15,7 @@ import typer
 
 if TYPE_CHECKING:
     from kbtool.config import Settings
+    from kbtool.errors import KbtoolError
     from kbtool.evaluate.weekly import Evaluation
     from kbtool.notify import Channels, Message
 
@@ -40,20 +41,25 @@ def conclude(evaluation: Evaluation, *, as_json: bool, junit: Path | None = None
         for taken in evaluation.proposal.taken:
             typer.echo(str(taken))
         typer.echo(f"Report: {evaluation.report}")
+        if evaluation.hint:
+            typer.echo(evaluation.hint)
     raise typer.Exit(evaluation.verdict.exit_code)
 
 
 def write_report(evaluation: Evaluation, *, publishes: bool) -> Path:
-    """The HTML report, whole or not at all; its path. `publishes` makes a whole run the week's, and remembers
-    it: a run of some questions, or an old one judged again, must not stand for the week.
+    """The HTML report, whole or not at all; its path.
+
+    `publishes` makes it the week's: not a run of some questions, nor an old one judged again. What a dead
+    server interrupted is shown as the week's, and not remembered: it is in no trend.
     """
     from kbtool.evaluate import report as html
     from kbtool.evaluate.weekly import write_outcome
 
     page = html.render(evaluation.view)
     paths = [evaluation.report]
-    if publishes and evaluation.spec.is_whole:
+    if publishes and evaluation.spec.asks_everything:
         paths.append(evaluation.folder.parent.parent / f"{_week(evaluation.spec.started)}.html")
+    if publishes and evaluation.spec.is_whole:
         write_outcome(evaluation)
     for path in paths:
         _write(path, page)
@@ -85,10 +91,15 @@ def message_of(evaluation: Evaluation) -> Message | None:
     Ids and reasons only: a question may quote a customer, and a chat room is no place for that.
     """
     from kbtool.evaluate.gate import Status
-    from kbtool.evaluate.report import MOST_TASKS, shown_questions, tasks_of
+    from kbtool.evaluate.view import MOST_TASKS, shown_questions, tasks_of
     from kbtool.notify import Level, Message
 
-    levels = {Status.FAIL: Level.CRITICAL, Status.INVALID: Level.CRITICAL, Status.WATCH: Level.WARNING}
+    levels = {
+        Status.FAIL: Level.CRITICAL,
+        Status.INVALID: Level.CRITICAL,
+        Status.WATCH: Level.WARNING,
+        Status.NO_BASELINE: Level.INFO,
+    }
     verdict, view = evaluation.verdict, evaluation.view
     level = levels.get(verdict.status)
     if level is None and not evaluation.stale and not evaluation.proposal.wants_change:
@@ -103,6 +114,8 @@ def message_of(evaluation: Evaluation) -> Message | None:
             *lines[:MOST_TASKS],
             *([f"and {more} more"] if more > 0 else []),
             *([evaluation.proposal.sentence] if evaluation.proposal.wants_change else []),
+            *([evaluation.hint] if evaluation.hint else []),
+            *(["Pin a run: kbtool eval pin --why …"] if verdict.status is Status.NO_BASELINE else []),
             f"Report: {evaluation.report.name} of run {evaluation.spec.run_id}",
         ),
         level=level or Level.INFO,
@@ -111,11 +124,23 @@ def message_of(evaluation: Evaluation) -> Message | None:
     )
 
 
-async def tell(evaluation: Evaluation, settings: Settings) -> None:
+def message_of_error(error: KbtoolError, settings: Settings) -> Message:
+    """For a weekly check that came to no verdict at all: somebody has to mend that before the next one."""
+    from kbtool.notify import Level, Message
+
+    name = settings.dify.dataset
+    return Message(
+        subject=f"{name}: the weekly check gave no verdict: {error.message}",
+        lines=(error.hint,) if error.hint else (),
+        level=Level.CRITICAL,
+        key=f"eval-{name}-error",
+    )
+
+
+async def tell(message: Message | None, settings: Settings) -> None:
     """Send the message, where there is one and anybody wants it. What could not be told is said here."""
     from kbtool import notify
 
-    message = message_of(evaluation)
     to = channels(settings)
     if message is None or not to.names:
         return

@@ -10,7 +10,7 @@ from xml.etree import ElementTree as ET
 
 from kbtool.evaluate.gate import Status
 from kbtool.evaluate.record import Golden, Outcome, Result
-from kbtool.evaluate.report import View, shown_questions, tasks_of
+from kbtool.evaluate.view import View, shown_questions, tasks_of
 
 MOST_ANNOTATIONS = 10
 """GitHub shows ten errors of a step and drops the rest without a word."""

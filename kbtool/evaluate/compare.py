@@ -3,99 +3,29 @@
 Two runs over the same questions are paired data: what says whether the knowledge base got worse is not
 the difference of two rates but how many questions were lost and how many were gained. Only questions that
 are in both, with unchanged content, are compared; runs under different settings are not compared at all.
+
+A question that is known to flip by itself is quarantined: listed, and left out of the pairs. Known is what
+flipped against this pin and flipped back in `FLAKY_AFTER` earlier runs, which is as likely whether the pin
+saw it pass or fail, so that among the others losses and gains stay equally likely. What flipped at the pin
+itself is not left out: of questions that pass twice there, some fail later by chance alone and none can be
+gained, and the test would see losses that are none.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from math import comb
 
-from kbtool.canary import Canary
-from kbtool.errors import ConfigError
+from kbtool.evaluate.baseline import Baseline, judged, passed
 from kbtool.evaluate.canaries import seen
 from kbtool.evaluate.metrics import SMALLEST_SLICE
-from kbtool.evaluate.record import Outcome, Result, RunSpec
+from kbtool.evaluate.record import Result, RunSpec
 
-_FORMAT = 2
+FLAKY_AFTER = 2
 _RESAMPLES = 10_000
-
-
-@dataclass(frozen=True, slots=True)
-class Pinned:
-    """One question as it was at the pin. `passed_twice`: also when it was asked again, unchanged."""
-
-    id: str
-    content_hash: str
-    passed: bool
-    passed_twice: bool
-    critical: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Baseline:
-    """The run that later runs answer to, kept in `evals/baselines/<name>.json`.
-
-    `flip_rate` is the share of the `reasks` questions that came out differently when they were asked a
-    second time with nothing changed: the endpoint's own noise. None when nothing was asked twice.
-    `canaries` tell whether the app still searches in the same way.
-    """
-
-    run_id: str
-    date: str
-    why: str
-    fingerprint: str
-    k: int
-    threshold: float
-    corpus_hash: str
-    flip_rate: float | None
-    reasks: int
-    questions: tuple[Pinned, ...]
-    canaries: tuple[Canary, ...] = ()
-
-    @property
-    def cautious_flip_rate(self) -> float:
-        """Clopper and Pearson's 95 % upper bound of the flip rate; 1 when nothing was asked twice.
-
-        Not the rate itself: a pin that happens to show few flips also counts many flaky questions as
-        passed twice, so with the plain rate the same bad luck would raise the alarm and excuse it.
-        """
-        from scipy.stats import beta
-
-        flips = round((self.flip_rate or 0.0) * self.reasks)
-        return float(beta.ppf(0.95, flips + 1, self.reasks - flips)) if flips < self.reasks else 1.0
-
-    def to_json(self) -> str:
-        """One line a question, so that a re-pin reads well as a diff."""
-        names = [f.name for f in fields(self) if f.name not in {"questions", "canaries"}]
-        head = {"format": _FORMAT, **{name: getattr(self, name) for name in names}}
-        head["canaries"] = [asdict(canary) for canary in self.canaries]
-        lines = [json.dumps(asdict(q), ensure_ascii=False) for q in self.questions]
-        body = json.dumps(head, ensure_ascii=False, indent=1)[:-2]
-        questions = ",\n  ".join(lines)
-        return f'{body},\n "questions": [\n  {questions}\n ]\n}}\n'
-
-    @classmethod
-    def from_json(cls, text: str, *, name: str) -> Baseline:
-        """Raises ConfigError, naming the baseline, for anything that `to_json` did not write."""
-        from pydantic import TypeAdapter, ValidationError
-
-        broken = ConfigError(
-            f"baseline {name}: not a baseline file", hint="Restore it from version control, or pin a new one."
-        )
-        try:
-            written_as = json.loads(text).get("format")
-        except (json.JSONDecodeError, AttributeError) as error:
-            raise broken from error
-        if written_as != _FORMAT:
-            what = f"baseline {name}: has format {written_as}, not {_FORMAT}"
-            raise ConfigError(what, hint="Pin a new one: kbtool eval pin --why …")
-        try:
-            return TypeAdapter(cls).validate_json(text, strict=True)
-        except ValidationError as error:
-            raise broken from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +59,10 @@ class SliceChange:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """The pairs, and what could not be paired: `edited` since the pin, `added`, `gone` (not asked now)."""
+    """The pairs, and what could not be paired: `edited` since the pin, `added`, `gone` (not asked now).
+
+    `quarantined` are known to flip by themselves and decide nothing, unless they are critical.
+    """
 
     baseline: Baseline
     pairs: tuple[Pair, ...]
@@ -137,6 +70,7 @@ class Comparison:
     edited: tuple[str, ...]
     added: tuple[str, ...]
     gone: tuple[str, ...]
+    quarantined: tuple[str, ...] = ()
 
     @property
     def n(self) -> int:
@@ -153,7 +87,7 @@ class Comparison:
     @property
     def change(self) -> float:
         """Difference of the two rates over the pairs, in [-1, 1]; negative is worse."""
-        return (len(self.gained) - len(self.lost)) / self.n
+        return (len(self.gained) - len(self.lost)) / self.n if self.n else 0.0
 
     @property
     def p(self) -> float:
@@ -181,45 +115,16 @@ class Settled:
     flaky: tuple[str, ...]
 
 
-def pin(
-    results: Sequence[Result],
-    spec: RunSpec,
-    *,
-    date: str,
-    why: str,
-    again: Mapping[str, bool],
-    canaries: tuple[Canary, ...] = (),
-) -> Baseline:
-    """A baseline from a run; `again` is what came of asking (some of) the questions a second time."""
-    judged = _judged(results)
-    second = {i: passed for i, passed in again.items() if i in judged}
-    flips = sum(passed != _passed(judged[i]) for i, passed in second.items())
-    return Baseline(
-        run_id=spec.run_id,
-        date=date,
-        why=why,
-        fingerprint=spec.fingerprint,
-        k=spec.k,
-        threshold=spec.threshold,
-        corpus_hash=spec.corpus_hash,
-        flip_rate=flips / len(second) if second else None,
-        reasks=len(second),
-        questions=tuple(
-            Pinned(
-                id=i,
-                content_hash=r.golden.content_hash,
-                passed=_passed(r),
-                passed_twice=_passed(r) and second.get(i, False),
-                critical=r.golden.critical,
-            )
-            for i, r in sorted(judged.items())
-        ),
-        canaries=canaries,
-    )
+def known_flaky(flipped_back: Iterable[Collection[str]]) -> frozenset[str]:
+    """What went back on asking again in `FLAKY_AFTER` of the runs since the pin; one collection for each."""
+    times = Counter(id_ for run in flipped_back for id_ in set(run))
+    return frozenset(id_ for id_, count in times.items() if count >= FLAKY_AFTER)
 
 
-def compare(baseline: Baseline, results: Sequence[Result], spec: RunSpec) -> Comparison | NotComparable:
-    """Pair a run with the baseline.
+def compare(
+    baseline: Baseline, results: Sequence[Result], spec: RunSpec, *, flaky: Collection[str] = ()
+) -> Comparison | NotComparable:
+    """Pair a run with the baseline; of the `flaky` questions only critical ones take part.
 
     What hangs on the threshold (unanswerable questions, small talk) is compared only under the same one.
     """
@@ -238,31 +143,39 @@ def compare(baseline: Baseline, results: Sequence[Result], spec: RunSpec) -> Com
     if spec.k != baseline.k:
         return NotComparable(f"a hit is within {baseline.k} chunks in the baseline, within {spec.k} here")
     if spec.threshold == baseline.threshold:
-        return pair(baseline, results)
-    return pair(baseline, results, without={r.golden.id for r in results if not r.golden.answerable})
+        return pair(baseline, results, flaky=flaky)
+    others = {r.golden.id for r in results if not r.golden.answerable}
+    return pair(baseline, results, without=others, flaky=flaky)
 
 
 def pair(
-    baseline: Baseline, results: Sequence[Result], *, without: Collection[str] = ()
+    baseline: Baseline,
+    results: Sequence[Result],
+    *,
+    without: Collection[str] = (),
+    flaky: Collection[str] = (),
 ) -> Comparison | NotComparable:
     """Pair by question alone, whatever else was different: for two runs that are meant to differ."""
-    judged = _judged([r for r in results if r.golden.id not in without])
+    now = judged([r for r in results if r.golden.id not in without])
     asked = {r.golden.id for r in results}
     pinned = {q.id: q for q in baseline.questions}
-    same = [i for i, q in pinned.items() if i in judged and judged[i].golden.content_hash == q.content_hash]
+    same = [i for i, q in pinned.items() if i in now and now[i].golden.content_hash == q.content_hash]
     if not same:
         return NotComparable(f"no question of this run stands unchanged in the baseline of {baseline.date}")
+    quarantined = {i for i in same if i in flaky and not now[i].golden.critical}
     pairs = tuple(
-        Pair(i, pinned[i].passed, _passed(judged[i]), judged[i].golden.critical, pinned[i].passed_twice)
+        Pair(i, pinned[i].passed, passed(now[i]), now[i].golden.critical, pinned[i].passed_twice)
         for i in same
+        if i not in quarantined
     )
     return Comparison(
         baseline=baseline,
         pairs=pairs,
-        slices=_slice_changes(pairs, judged),
-        edited=tuple(sorted(pinned.keys() & judged.keys() - set(same))),
-        added=tuple(sorted(judged.keys() - pinned.keys())),
+        slices=_slice_changes(pairs, now),
+        edited=tuple(sorted(pinned.keys() & now.keys() - set(same))),
+        added=tuple(sorted(now.keys() - pinned.keys())),
         gone=tuple(sorted(pinned.keys() - asked)),
+        quarantined=tuple(sorted(quarantined)),
     )
 
 
@@ -280,6 +193,8 @@ def change_interval(comparison: Comparison, *, seed: int = 20) -> tuple[float, f
     import numpy as np
 
     n, lost, gained = comparison.n, len(comparison.lost), len(comparison.gained)
+    if not n:
+        return 0.0, 0.0
     draws = np.random.default_rng(seed).multinomial(
         n, [lost / n, gained / n, (n - lost - gained) / n], size=_RESAMPLES
     )
@@ -287,19 +202,10 @@ def change_interval(comparison: Comparison, *, seed: int = 20) -> tuple[float, f
     return float(low), float(high)
 
 
-def _judged(results: Sequence[Result]) -> dict[str, Result]:
-    """Results with a pass or a fail: errors and what was not decided prove nothing either way."""
-    return {r.golden.id: r for r in results if r.outcome in {Outcome.PASS, Outcome.FAIL}}
-
-
-def _passed(result: Result) -> bool:
-    return result.outcome is Outcome.PASS
-
-
-def _slice_changes(pairs: Sequence[Pair], judged: Mapping[str, Result]) -> tuple[SliceChange, ...]:
+def _slice_changes(pairs: Sequence[Pair], now: Mapping[str, Result]) -> tuple[SliceChange, ...]:
     members: dict[tuple[str, str], list[Pair]] = {}
     for pair in pairs:
-        golden = judged[pair.id].golden
+        golden = now[pair.id].golden
         names = [("tag", t) for t in golden.tags] + [("language", golden.lang), ("inbox", golden.inbox)]
         for by, name in names:
             if name:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from kbtool.evaluate.compare import Comparison, NotComparable, pair, pin
+from kbtool.evaluate.baseline import pin
+from kbtool.evaluate.compare import Comparison, NotComparable, pair
 from kbtool.evaluate.history import REPLIES, find_run, require_finished
 from kbtool.evaluate.metrics import Rate, summarize
 from kbtool.evaluate.project import Project

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
 from kbtool.errors import KbtoolError
+from kbtool.evaluate.cost import amount
 from kbtool.evaluate.history import REPLIES, SPEC, runs_folder
 from kbtool.evaluate.project import Ask, Project, asked_of
 from kbtool.evaluate.record import QuestionKind, Reply
@@ -40,7 +41,7 @@ def estimate(project: Project, ask: Ask) -> Estimate:
     chats = 0 if ask.target == "retrieval" else chats
     run_id, replies = _last_with_tokens(project)
     tokens = _mean([reply.tokens for reply in replies if reply.tokens is not None])
-    prices = [price for reply in replies if (price := _decimal(reply.price)) is not None]
+    prices = [price for reply in replies if (price := amount(reply.price)) is not None]
     price = _mean(prices)
     return Estimate(
         questions=len(asked),
@@ -69,11 +70,3 @@ def _last_with_tokens(project: Project) -> tuple[str, list[Reply]]:
 
 def _mean(values: Sequence[int] | Sequence[Decimal]) -> Decimal | None:
     return Decimal(sum(values)) / len(values) if values else None
-
-
-def _decimal(text: str | None) -> Decimal | None:
-    try:
-        found = Decimal(text) if text else None
-    except InvalidOperation:
-        return None
-    return found if found is not None and found.is_finite() else None

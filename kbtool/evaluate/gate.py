@@ -13,26 +13,27 @@ One weekly p <= 0.05 is something to watch. Re-asks decide here only; no reporte
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import lru_cache
 
 from kbtool.errors import Exit
 from kbtool.evaluate.compare import Comparison, NotComparable, Settled, mcnemar
 from kbtool.evaluate.metrics import Rate
+from kbtool.evaluate.power import BROKEN_P, WATCH_P, chance_of_broken, detectable_drop
 from kbtool.evaluate.record import Outcome, QuestionKind, Result
 
 FAIL_P = 0.01
 FAIL_POINTS = 0.03
-WATCH_P = 0.05
-BROKEN_P = 0.001
 FEWEST_PAIRS = 5
 """Below it not even losing every question reaches p <= 0.05, so any loss is something to watch."""
 
 MOST_ERRORS = 0.02
 MOST_STALE = 0.10
 MOST_DIFFERENT = 0.05
+MOST_FLAKY = 0.10
+"""Above it the quarantine of flaky questions takes so many out that the endpoint is what needs mending."""
 
 
 class Status(StrEnum):
@@ -65,6 +66,11 @@ class Verdict:
     exit_code: Exit
     watches_drop: bool = False
 
+    @property
+    def is_measured(self) -> bool:
+        """Whether the rates are those of the questions, and not of those that happened to get through."""
+        return not {reason.rule for reason in self.reasons} & {"interrupted", "errors", "empty"}
+
 
 def to_reask(results: Sequence[Result], comparison: Comparison | NotComparable | None) -> tuple[str, ...]:
     """Ids to ask once more before `judge`: every flip, and every critical question that did not pass."""
@@ -80,14 +86,18 @@ def judge(
     stale: Collection[str] = (),
     stale_critical: Collection[str] = (),
     watched_before: bool = False,
+    interrupted: str = "",
     strict: bool = False,
 ) -> Verdict:
     """The verdict on a run.
 
     `confirmations` says of each re-asked question whether it passed; what was not re-asked stands as
-    first seen. `strict` turns a watch, and a missing baseline, into exit code 6.
+    first seen. `interrupted` is why not everything was asked, "" where it was. `strict` turns a watch, and a
+    missing baseline, into exit code 6.
     """
     invalid = _invalid(results, comparison, confirmations, stale)
+    if interrupted:
+        invalid.insert(0, Reason("interrupted", interrupted))
     if stale_critical:
         gone = f"{_critical_ones(sorted(stale_critical))} expects what the corpus no longer has"
         invalid.append(Reason("critical-stale", gone, tuple(sorted(stale_critical))))
@@ -99,7 +109,8 @@ def judge(
         watches_drop = comparison.p <= WATCH_P
         failed += _regression(comparison, settled, watched_before=watched_before)
         failed += _broken(comparison, settled)
-        watch = _watch(comparison)
+        watch = [] if _is_regression(failed) else _drop(comparison)
+        watch += _watch(comparison)
     watch += _app_differs(results)
 
     if invalid:
@@ -120,47 +131,6 @@ def judge(
         exit_code=_EXIT.get(status, Exit.PENDING if strict else Exit.OK),
         watches_drop=watches_drop,
     )
-
-
-@lru_cache(maxsize=64)  # of a project it is the same number from one run to the next
-def detectable_drop(n: int, flip_rate: float, power: float = 0.8) -> float | None:
-    """The smallest true drop, in [0, 1], that the watch rule (p <= 0.05) notices with this power.
-
-    `flip_rate` is the share of answers that differ between two askings with nothing changed; half of them
-    look lost, half gained. Exact: the number of flips is binomial, and so is the lost share of them. None
-    when no drop at all would be noticed as often as that.
-    """
-    import numpy as np
-    from scipy.stats import binom
-
-    flips = np.arange(n + 1)
-    enough_lost = binom.isf(WATCH_P, flips, 0.5) + 1  # the smallest number of lost ones with p <= 0.05
-
-    def is_noticed(drop: float) -> bool:
-        flipping = flip_rate + drop
-        lost_share = (flip_rate / 2 + drop) / flipping
-        notices = binom.sf(enough_lost - 1, flips, lost_share)
-        return bool((binom.pmf(flips, n, flipping) * notices).sum() >= power)
-
-    drops = np.arange(1, int(1000 * (1 - flip_rate)) + 1) / 1000
-    low, high = 0, len(drops)
-    while low < high:
-        middle = (low + high) // 2
-        low, high = (low, middle) if is_noticed(float(drops[middle])) else (middle + 1, high)
-    return float(drops[low]) if low < len(drops) else None
-
-
-def chance_of_broken(broken: int, n: int, flip_rate: float) -> float:
-    """An upper bound on the chance that `broken` of `n` pass, pass, fail and fail with nothing changed.
-
-    A question that passes with probability p flips between two askings with f = 2p(1-p) <= 1/2 and goes
-    pass-pass-fail-fail with p²(1-p)² = f²/4 <= f/8. So however the flips are spread over the questions, at
-    most `flip_rate`/8 of them do; a sum of unequal chances has a lighter tail than the binomial of their
-    mean (Hoeffding 1956).
-    """
-    from scipy.stats import binom
-
-    return float(binom.sf(broken - 1, n, flip_rate / 8))
 
 
 def _is_critical_miss(result: Result) -> bool:
@@ -188,11 +158,11 @@ def _invalid(
     reasons = []
     errors = tuple(r.golden.id for r in results if r.outcome is Outcome.ERROR)
     everything = {r.golden.id for r in results} | set(stale)
-    if not any(r.outcome in {Outcome.PASS, Outcome.FAIL} for r in results):
-        reasons.append(Reason("empty", "no question has a result"))
     if len(errors) > MOST_ERRORS * len(results):
         missing = f"{len(errors)} of {len(results)} questions could not be asked"
         reasons.append(Reason("errors", f"{missing} (at most {MOST_ERRORS:.0%} may)", errors))
+    if not any(r.outcome in {Outcome.PASS, Outcome.FAIL} for r in results):
+        reasons.append(Reason("empty", "no question has a result"))
     if len(set(stale)) > MOST_STALE * len(everything):
         gone = f"{len(set(stale))} of {len(everything)} questions expect what the corpus no longer has"
         reasons.append(Reason("stale", f"{gone} (at most {MOST_STALE:.0%} may)", tuple(sorted(stale))))
@@ -222,7 +192,7 @@ def _regression(comparison: Comparison, settled: Settled, *, watched_before: boo
     first = (len(comparison.lost), len(comparison.gained))
     again = (len(settled.broken), len(settled.fixed))
     p = max(mcnemar(*first), mcnemar(*again))
-    points = min(lost - gained for lost, gained in (first, again)) / comparison.n
+    points = min(lost - gained for lost, gained in (first, again)) / max(1, comparison.n)
     what = f"{again[0]} broke and {again[1]} were mended of {comparison.n} compared"
     if p <= FAIL_P and points >= FAIL_POINTS:
         worse = f"{what} ({100 * points:.1f} points, p = {p:.2g}), after asking the flipped ones again"
@@ -235,7 +205,8 @@ def _regression(comparison: Comparison, settled: Settled, *, watched_before: boo
 def _broken(comparison: Comparison, settled: Settled) -> list[Reason]:
     broken_now = set(settled.broken)
     broken = tuple(p.id for p in comparison.pairs if p.passed_twice and p.id in broken_now)
-    chance = chance_of_broken(len(broken), comparison.n, comparison.baseline.cautious_flip_rate)
+    among = comparison.n + len(comparison.quarantined)  # the flip rate is that of all of them
+    chance = chance_of_broken(len(broken), among, comparison.baseline.cautious_flip_rate)
     if not broken or chance > BROKEN_P:
         return []
     what = f"{len(broken)} questions that passed twice at the pin failed twice now"
@@ -243,14 +214,27 @@ def _broken(comparison: Comparison, settled: Settled) -> list[Reason]:
     return [Reason("broken", f"{what}, {seldom}", broken)]
 
 
+def _is_regression(failed: Sequence[Reason]) -> bool:
+    return any(reason.rule in {"regression", "persistent", "broken"} for reason in failed)
+
+
+def _drop(comparison: Comparison) -> list[Reason]:
+    if comparison.p > WATCH_P:
+        return []
+    what = f"{len(comparison.lost)} lost and {len(comparison.gained)} gained (p = {comparison.p:.2g})"
+    return [Reason("drop", f"{what}, too little to call a regression", comparison.lost)]
+
+
 def _watch(comparison: Comparison) -> list[Reason]:
     reasons = []
-    if comparison.p <= WATCH_P:
-        what = f"{len(comparison.lost)} lost and {len(comparison.gained)} gained (p = {comparison.p:.2g})"
-        reasons.append(Reason("drop", f"{what}, too little to call a regression", comparison.lost))
     if comparison.n < FEWEST_PAIRS and comparison.lost:
         few = f"{len(comparison.lost)} of {comparison.n} lost, and so few questions cannot prove a regression"
         reasons.append(Reason("few", few, comparison.lost))
+    flaky, asked = len(comparison.quarantined), comparison.n + len(comparison.quarantined)
+    if flaky > MOST_FLAKY * asked:
+        noisy = f"{flaky} of {asked} questions flip by themselves and are left out"
+        steady = "set the app's temperature to 0, or mend those questions, and pin again"
+        reasons.append(Reason("flaky", f"{noisy}; {steady}", comparison.quarantined))
     if comparison.gone_critical:
         gone = f"{_critical_ones(comparison.gone_critical)} of the baseline was not asked"
         reasons.append(Reason("critical-gone", gone, comparison.gone_critical))
@@ -293,4 +277,5 @@ def _power(comparison: Comparison | NotComparable | None) -> list[str]:
     drop = detectable_drop(comparison.n, baseline.cautious_flip_rate)
     if drop is None:
         return [since, "This set is too small to notice any drop by counting; its critical questions can."]
-    return [since, f"This set can notice drops of about {100 * drop:.0f} points."]
+    # Rounded up: a drop of 5.4 points is not promised to be seen as one of 5.
+    return [since, f"This set can notice drops of about {math.ceil(round(100 * drop, 6))} points."]

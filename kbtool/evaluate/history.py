@@ -3,37 +3,47 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, astuple, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from kbtool.config import Settings
 from kbtool.errors import ExportError, RunInvalid
-from kbtool.evaluate.compare import Baseline
-from kbtool.evaluate.gate import Verdict
-from kbtool.evaluate.metrics import Rate
-from kbtool.evaluate.plots import Past
-from kbtool.evaluate.record import RunSpec
+from kbtool.evaluate.baseline import Baseline
+from kbtool.evaluate.compare import known_flaky
+from kbtool.evaluate.gate import Status, Verdict
+from kbtool.evaluate.metrics import Metrics, Rate
+from kbtool.evaluate.past import Before, Past
+from kbtool.evaluate.record import Result, RunSpec
 from kbtool.evaluate.retention import Kept, expired
 from kbtool.evaluate.run import read_spec
 
 SPEC, REPLIES, CONFIRMED, PINNED = "run.json", "replies.jsonl", "confirmed.jsonl", "pinned.jsonl"
-OUTCOME, REPORT = "outcome.json", "report.html"
+OUTCOME, REPORT, LOCK = "outcome.json", "report.html", "asking.lock"
 LATEST = "latest"
+_FORMAT = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Remembered:
-    """An earlier run: its point in the trend, and what it asked to be seen a second time."""
+    """An earlier run: its point in the trend, and what it asked to be seen a second time.
+
+    `flipped_back` are the questions that flipped against the pin `baseline` and back on asking again.
+    """
 
     started: str
+    status: Status
     past: Past | None
     baseline: str
     fingerprint: str
     watches_drop: bool
     wants_threshold: bool
+    flipped_back: tuple[str, ...] = ()
+    questions: Mapping[str, Before] = field(default_factory=dict)
 
 
 def runs_folder(settings: Settings) -> Path:
@@ -96,42 +106,71 @@ def require_finished(spec: RunSpec) -> None:
     if not spec.is_finished:
         raise RunInvalid(
             f"The run {spec.run_id} was interrupted before all {spec.questions} questions were asked",
-            hint=f"Go on with it: kbtool eval run --resume {spec.run_id}",
+            hint=resume_hint(spec),
         )
 
 
+def resume_hint(spec: RunSpec) -> str:
+    how = f" --target {spec.target}" if spec.target != "both" else ""
+    how += "".join(f" --tag {shlex.quote(tag)}" for tag in spec.tags)
+    return f"When the server is there, go on with it: kbtool eval run --resume {spec.run_id}{how}"
+
+
 def remember(
-    folder: Path, spec: RunSpec, *, found: Rate, verdict: Verdict, baseline: str, wants_threshold: bool
+    folder: Path,
+    spec: RunSpec,
+    *,
+    results: Sequence[Result],
+    metrics: Metrics,
+    verdict: Verdict,
+    baseline: str,
+    flipped_back: Sequence[str],
+    wants_threshold: bool,
 ) -> None:
-    """Write what later runs must know of this one."""
+    """Write what later runs must know of this one. `baseline` is the id of the run that it answered to."""
+    past = Past.of(spec, metrics) if verdict.is_measured else None
     content = {
+        "format": _FORMAT,
         "started": spec.started,
         "status": verdict.status.value,
         "sentence": verdict.sentence,
-        "found": found.hits,
-        "of": found.n,
-        "corpus_hash": spec.corpus_hash,
+        "past": asdict(past) if past else None,
         "fingerprint": spec.fingerprint,
         "baseline": baseline,
         "watches_drop": verdict.watches_drop,
         "wants_threshold": wants_threshold,
+        "flipped_back": list(flipped_back),
+        "questions": {r.golden.id: astuple(Before.of(r)) for r in results},
     }
-    text = json.dumps(content, ensure_ascii=False, indent=1)
+    # One line: 500 questions of 52 runs are read by each report.
+    text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
     half = folder / f"{OUTCOME}.part"
     half.write_text(text + "\n", encoding="utf-8")
     half.replace(folder / OUTCOME)
 
 
 def before(folder: Path) -> tuple[Remembered, ...]:
-    """Runs earlier than that in `folder`, oldest first: their names begin with their time."""
+    """Runs earlier than that in `folder`, oldest first: their names begin with their time.
+
+    Raises ExportError for an outcome that is damaged.
+    """
     outcomes = sorted(path for path in folder.parent.glob(f"*/{OUTCOME}") if path.parent.name < folder.name)
-    return tuple(_read(path) for path in outcomes)
+    return tuple(run for path in outcomes if (run := _read(path)))
 
 
 def last_week(runs: Sequence[Remembered], started: str) -> Remembered | None:
-    """The latest run of an earlier week: two runs on one morning are not two weeks running."""
+    """The latest run of an earlier week: two runs on one morning are not two weeks running.
+
+    One that proved nothing is passed over: what a dead server hid has not gone away.
+    """
     week = _week(started)
-    return next((run for run in reversed(runs) if _week(run.started) < week), None)
+    proving = (run for run in reversed(runs) if run.status is not Status.INVALID)
+    return next((run for run in proving if _week(run.started) < week), None)
+
+
+def quarantined(runs: Sequence[Remembered], baseline: str) -> frozenset[str]:
+    """The questions that earlier runs against the same pin showed to flip by themselves."""
+    return known_flaky(run.flipped_back for run in runs if run.baseline == baseline)
 
 
 def _week(started: str) -> tuple[int, int]:
@@ -139,21 +178,27 @@ def _week(started: str) -> tuple[int, int]:
     return year, week
 
 
-def _read(path: Path) -> Remembered:
+def _read(path: Path) -> Remembered | None:
+    """None for one that another version of kbtool wrote."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        found = Rate(int(content["found"]), int(content["of"]))
-        past = None
-        if found.value is not None and found.interval is not None:
-            day, corpus, settings = content["started"][:10], content["corpus_hash"], content["fingerprint"]
-            past = Past(day, found.value, found.interval, corpus, settings)
+        if content.get("format") != _FORMAT:
+            return None
         return Remembered(
             started=content["started"],
-            past=past,
+            status=Status(content["status"]),
+            past=_past(content["past"]) if content["past"] else None,
             baseline=content["baseline"],
             fingerprint=content["fingerprint"],
             watches_drop=content["watches_drop"],
             wants_threshold=content["wants_threshold"],
+            flipped_back=tuple(content["flipped_back"]),
+            questions={id_: Before(*fields) for id_, fields in content["questions"].items()},
         )
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ExportError(f"{path}: not the outcome of a run ({error})", hint="Remove that file.") from error
+
+
+def _past(content: Mapping[str, Any]) -> Past:
+    rates = ("found", "first_hit", "good_answers", "refusals")
+    return Past(**{**content, **{name: Rate(**content[name]) for name in rates}})

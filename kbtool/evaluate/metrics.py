@@ -11,10 +11,11 @@ that could not be asked are counted apart; a metric over nothing is None.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from kbtool.evaluate.record import Outcome, QuestionKind, Result
+from kbtool.evaluate.record import Golden, Outcome, QuestionKind, Result
 
 SMALLEST_SLICE = 15
 """Below it a slice shows counts only: at 85 % its interval would be wider than 36 points."""
@@ -47,10 +48,7 @@ class Rate:
 
 @dataclass(frozen=True, slots=True)
 class RankMeasures:
-    """Means over `n` questions, each in [0, 1], None over nothing.
-
-    `recall_5` and `ndcg_10` are also None where the number of relevant places is not known.
-    """
+    """Means over `n` questions, each in [0, 1], None over nothing. `hit_k` is at the app's own k."""
 
     n: int
     hit_1: float | None = None
@@ -60,6 +58,7 @@ class RankMeasures:
     recall_5: float | None = None
     mrr_10: float | None = None
     ndcg_10: float | None = None
+    map_10: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +108,11 @@ class Metrics:
     scores: Scores
     slices: tuple[Slice, ...]
 
+    @property
+    def first_hit(self) -> Rate:
+        """Of how many questions the very first chunk was of a relevant section."""
+        return Rate(round((self.section.hit_1 or 0) * self.section.n), self.section.n)
+
 
 def summarize(results: Sequence[Result], *, k: int) -> Metrics:
     """The metrics of a run; `k` is how many chunks the app itself gives to its model."""
@@ -126,10 +130,8 @@ def summarize(results: Sequence[Result], *, k: int) -> Metrics:
         good_answers=Rate(sum(r.is_correct for r in answered), len(answered)),
         refusals=_passed([r for r in unanswerable if r.outcome is not None]),
         document=_document_level(findable, k),
-        section=_place_level([(r, r.rank_section) for r in findable], k),
-        evidence=_place_level(
-            [(r, r.rank_evidence) for r in findable if any(place.evidence for place in r.golden.relevant)], k
-        ),
+        section=_place_level({r.golden.id: [section for section, _ in r.places] for r in findable}, k),
+        evidence=_place_level({r.golden.id: ranks for r in findable if (ranks := _evidence_ranks(r))}, k),
         auroc=_auroc(questions),
         scores=_scores(questions),
         slices=_slices(findable),
@@ -162,6 +164,7 @@ def measure(
         "recall_5": ir.R @ 5,
         "mrr_10": ir.RR @ 10,
         "ndcg_10": ir.nDCG @ 10,
+        "map_10": ir.AP @ 10,
     }
     run = {
         question: {document: 1 / (1 + rank) for rank, document in enumerate(ranking, start=1)}
@@ -187,21 +190,28 @@ def _document_level(results: Sequence[Result], k: int) -> RankMeasures:
     return measure(qrels, {r.golden.id: [document for document, _ in r.ranking] for r in results}, k=k)
 
 
-def _place_level(ranks: Sequence[tuple[Result, int | None]], k: int) -> RankMeasures:
-    """From the rank of the first relevant section (or evidence), which is all that a result keeps.
+def _place_level(ranks: Mapping[str, Sequence[int | None]], k: int) -> RankMeasures:
+    """From the ranks of each question's relevant places among the returned chunks, None where one is missing.
 
-    With several relevant places that says nothing about the others, so recall and nDCG are left out.
+    A chunk has one position, so one that shows several places at once is one find. A place that comes again
+    further down is found once: the repetition is a chunk like any other.
     """
-    qrels = {r.golden.id: {"place": 1} for r, _ in ranks}
-    rankings = {
-        r.golden.id: [*(f"other-{i}" for i in range(1, rank)), "place"]
-        for r, rank in ranks
-        if rank is not None
-    }
-    means = measure(qrels, rankings, k=k)
-    if all(len(r.golden.relevant) == 1 for r, _ in ranks):
-        return means
-    return RankMeasures(means.n, means.hit_1, means.hit_3, means.hit_5, means.hit_k, mrr_10=means.mrr_10)
+    qrels: dict[str, dict[str, int]] = {}
+    rankings: dict[str, list[str]] = {}
+    for question, of_places in ranks.items():
+        found = {rank for rank in of_places if rank is not None}
+        missing = [f"missing {i}" for i, rank in enumerate(of_places) if rank is None]
+        qrels[question] = dict.fromkeys([*(f"{rank}" for rank in found), *missing], 1)
+        rankings[question] = [
+            f"{rank}" if rank in found else f"other {rank}" for rank in range(1, max(found, default=0) + 1)
+        ]
+    return measure(qrels, rankings, k=k)
+
+
+def _evidence_ranks(result: Result) -> list[int | None]:
+    """Of the places that name evidence; a page's mere section is none."""
+    places = zip(result.golden.relevant, result.places, strict=True)
+    return [evidence for place, (_, evidence) in places if place.evidence]
 
 
 def _auroc(results: Sequence[Result]) -> float | None:
@@ -228,24 +238,21 @@ def _scores(results: Sequence[Result]) -> Scores:
 
 def _slices(results: Sequence[Result]) -> tuple[Slice, ...]:
     """By tag, language and inbox, the largest first."""
-    if not results:
-        return ()
-    import pandas as pd
-
-    table = pd.DataFrame(
-        {
-            "tag": [list(r.golden.tags) for r in results],
-            "language": [r.golden.lang for r in results],
-            "inbox": [r.golden.inbox for r in results],
-            "passed": [r.outcome is Outcome.PASS for r in results],
-        }
-    )
     slices: list[Slice] = []
-    for by in ("tag", "language", "inbox"):
-        named = table.explode(by).dropna(subset=[by])
-        named = named[named[by] != ""]
-        counts = named.groupby(by)["passed"].agg(["sum", "count"]).reset_index()
-        counts = counts.sort_values(["count", by], ascending=[False, True])
-        rows = zip(counts[by], counts["sum"], counts["count"], strict=True)
-        slices += [Slice(by, str(name), Rate(int(hits), int(n))) for name, hits, n in rows]
+    for by, names_of in _SLICED_BY.items():
+        hits: Counter[str] = Counter()
+        asked: Counter[str] = Counter()
+        for result in results:
+            for name in filter(None, names_of(result.golden)):
+                asked[name] += 1
+                hits[name] += result.outcome is Outcome.PASS
+        names = sorted(asked, key=lambda name: (-asked[name], name))
+        slices += [Slice(by, name, Rate(hits[name], asked[name])) for name in names]
     return tuple(slices)
+
+
+_SLICED_BY: Mapping[str, Callable[[Golden], Iterable[str]]] = {
+    "tag": lambda golden: golden.tags,
+    "language": lambda golden: (golden.lang,),
+    "inbox": lambda golden: (golden.inbox,),
+}

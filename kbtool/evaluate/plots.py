@@ -1,9 +1,7 @@
-"""Shapes of the report's plots, as fractions of their frame: only the template knows about size. Pure."""
+"""Shapes of the threshold's plots, as fractions of their frame: only the template knows about size. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import pairwise
 from typing import NamedTuple
 
 from kbtool.evaluate.metrics import Scores
@@ -12,16 +10,6 @@ from kbtool.tune import Advice, Count, Proposal
 _BINS = 24
 _FEWEST_ANSWERED = 5
 """The wrong share of fewer answers than these jumps between nothing and everything: not drawn."""
-
-
-class Past(NamedTuple):
-    """An earlier run, for the trend: share found with its interval, and what it was measured on."""
-
-    date: str
-    rate: float
-    interval: tuple[float, float]
-    corpus_hash: str
-    fingerprint: str
 
 
 class Histogram(NamedTuple):
@@ -73,47 +61,6 @@ def risk(proposal: Proposal) -> Risk | None:
         if c.wrong_share is not None
     )
     return Risk(top, tuple((coverage, share / top) for coverage, share in curve), marks)
-
-
-class TrendPoint(NamedTuple):
-    """A run; `y`, `low`, `high` are fractions of a frame that begins at the trend's floor."""
-
-    run: Past
-    is_pinned: bool
-    x: float
-    y: float
-    low: float
-    high: float
-
-
-class Trend(NamedTuple):
-    """`changes` are (x, what changed) between two runs."""
-
-    floor: float
-    points: tuple[TrendPoint, ...]
-    changes: tuple[tuple[float, str], ...]
-
-
-def trend(runs: Sequence[Past], pinned: str = "") -> Trend | None:
-    """The share found over runs, oldest first; None for fewer than two. `pinned` is the pin's date."""
-    if len(runs) < 2:
-        return None
-    floor = max(0.0, min(run.interval[0] for run in runs) - 0.05)
-
-    def height(rate: float) -> float:
-        return max(0.0, (rate - floor) / (1 - floor))
-
-    step = 1 / (len(runs) - 1)
-    changes = tuple(
-        ((i + 0.5) * step, "settings" if before.fingerprint != now.fingerprint else "corpus")
-        for i, (before, now) in enumerate(pairwise(runs))
-        if (before.fingerprint, before.corpus_hash) != (now.fingerprint, now.corpus_hash)
-    )
-    shown = tuple(
-        TrendPoint(run, run.date == pinned, i * step, *(height(rate) for rate in (run.rate, *run.interval)))
-        for i, run in enumerate(runs)
-    )
-    return Trend(floor, shown, changes)
 
 
 def _marks(proposal: Proposal) -> list[tuple[str, Count]]:

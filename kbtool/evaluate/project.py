@@ -9,7 +9,7 @@ import difflib
 import secrets
 import subprocess
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from kbtool.corpus import Corpus
 from kbtool.dify.client import DifyClient
 from kbtool.dify.objects import Dataset
 from kbtool.errors import ConfigError, RunInvalid
-from kbtool.evaluate.compare import Baseline
+from kbtool.evaluate.baseline import Baseline
 from kbtool.evaluate.record import Golden, RunSpec
 from kbtool.golden import GoldenSet, Stale
 from kbtool.sync.render import Rendered, corpus_hash, render_all
@@ -70,21 +70,33 @@ class Ask:
 
 async def describe(project: Project, client: DifyClient, dataset: Dataset, ask: Ask) -> RunSpec:
     """Everything that a run of this moment depends on."""
-    settings = project.settings
-    asked = asked_of(project, ask.tags)
-    ids = {golden.id for golden in asked}
-    stale = {one.golden.id: one.golden for one in project.stale if one.golden.id in ids}
     app_name = (await client.app_info())[0] if ask.target != "retrieval" else ""
-    now = datetime.now(UTC)
-    return RunSpec(
-        run_id=f"{now:%Y-%m-%dT%H%M%S}-{now.microsecond // 1000:03d}{secrets.token_hex(1)}",
-        started=now.isoformat(timespec="seconds"),
-        target=ask.target,
+    return replace(
+        outline(project, ask),
         dataset=dataset.name,
         app=app_name,
         engine=client.engine,
         version=client.version,
         embedding_model=dataset.embedding_model,
+    )
+
+
+def outline(project: Project, ask: Ask) -> RunSpec:
+    """As much of it as is known without a server. Raises ConfigError for an unknown tag."""
+    settings = project.settings
+    asked = asked_of(project, ask.tags)
+    ids = {golden.id for golden in asked}
+    stale = {one.golden.id: one.golden for one in project.stale if one.golden.id in ids}
+    now = datetime.now(UTC)
+    return RunSpec(
+        run_id=f"{now:%Y-%m-%dT%H%M%S}-{now.microsecond // 1000:03d}{secrets.token_hex(1)}",
+        started=now.isoformat(timespec="seconds"),
+        target=ask.target,
+        dataset=settings.dify.dataset,
+        app="",
+        engine="",
+        version="",
+        embedding_model="",
         retrieval=settings.retrieval_profile.as_json(),
         k=settings.retrieval.top_k,
         threshold=settings.handoff.threshold,

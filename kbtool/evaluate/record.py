@@ -138,7 +138,8 @@ class Result:
     `rank_document` is the 1-based position of the first relevant document among the returned ones
     (deduplicated in API order); `rank_section` that of the first chunk that covers a relevant section, and
     `rank_evidence` of the first that also holds the evidence, among the returned chunks. None when none
-    does, or the question is unanswerable. `ranking` are the deduplicated (doc, is-relevant) pairs.
+    does, or the question is unanswerable. `ranking` are the deduplicated (doc, is-relevant) pairs, `places`
+    the section and evidence ranks of each relevant place, in the golden question's order.
     `outcome` is the headline: section-level hit within k for an answerable question, the right refusal for
     an unanswerable one (None where only retrieval was asked). `decision` is what `handoff.decide` made of
     the answer at the run's threshold, `is_correct` whether the answer would have been right had it been
@@ -160,6 +161,7 @@ class Result:
     can_answer: bool = False
     is_correct: bool = False
     checks: tuple[Check, ...] = ()
+    places: tuple[tuple[int | None, int | None], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +194,11 @@ class RunSpec:
     @property
     def is_whole(self) -> bool:
         """Whether all questions were asked of dataset and app: what may be pinned, published, remembered."""
-        return self.is_finished and self.target == "both" and not self.tags
+        return self.is_finished and self.asks_everything
+
+    @property
+    def asks_everything(self) -> bool:
+        return self.target == "both" and not self.tags
 
     @property
     def scores_hang_on_corpus(self) -> bool:

@@ -52,6 +52,10 @@ def score(golden: Golden, reply: Reply, *, k: int, policy: Policy, target: str =
         can_answer=can_answer(answer, policy) if answer else bool(chunks and chunks[0].score is not None),
         is_correct=golden.answerable and (not first_failure(checked) if answer else outcome is Outcome.PASS),
         checks=checked,
+        places=tuple(
+            (_first(chunks, (place,), _is_section), _first(chunks, (place,), _is_evidence))
+            for place in golden.relevant
+        ),
     )
 
 

@@ -16,36 +16,39 @@ from pathlib import Path
 from kbtool import tune
 from kbtool.config import Settings
 from kbtool.dify.client import DifyClient
-from kbtool.dify.objects import Dataset
-from kbtool.errors import ConfigError, RunInvalid
+from kbtool.errors import RunInvalid, Unavailable
+from kbtool.evaluate.asking import Rounds, asker, require_current, resumed, with_unasked
+from kbtool.evaluate.baseline import Baseline, pin
 from kbtool.evaluate.canaries import choose
-from kbtool.evaluate.compare import Baseline, Comparison, NotComparable, compare, pin
+from kbtool.evaluate.compare import Comparison, NotComparable, compare
 from kbtool.evaluate.gate import Verdict, judge, to_reask
 from kbtool.evaluate.history import (
     CONFIRMED,
     LATEST,
+    LOCK,
     PINNED,
     REPLIES,
     REPORT,
     SPEC,
     Remembered,
     before,
-    find_interrupted,
     find_run,
     last_week,
+    quarantined,
     remember,
     require_finished,
+    resume_hint,
     runs_folder,
 )
 from kbtool.evaluate.metrics import Metrics, summarize
-from kbtool.evaluate.project import Ask, Project, describe, fresh, part_of, require_same
+from kbtool.evaluate.project import Ask, Project, describe, fresh, outline, part_of, require_same
 from kbtool.evaluate.record import Golden, Outcome, Reply, Result, RunSpec
-from kbtool.evaluate.report import View
-from kbtool.evaluate.run import Asker, Resolver, read_replies, write_spec
+from kbtool.evaluate.run import read_replies, write_spec
 from kbtool.evaluate.score import score_all
 from kbtool.evaluate.threshold import changed_since, propose
+from kbtool.evaluate.view import View
 from kbtool.golden import Stale
-from kbtool.sync.plan import plan
+from kbtool.lock import only_one
 from kbtool.sync.waiting import Progress, quiet
 
 
@@ -81,7 +84,13 @@ class Evaluation:
             confirmations=self.confirmations,
             stale=self.stale,
             past=[run.past for run in self.earlier if run.past],
+            previous=self.earlier[-1].questions if self.earlier else {},
         )
+
+    @property
+    def hint(self) -> str:
+        """What to do where not everything was asked."""
+        return "" if self.spec.is_finished else resume_hint(self.spec)
 
 
 def unannounced(spec: RunSpec) -> None:
@@ -98,29 +107,49 @@ async def run(
 ) -> Evaluation:
     """Ask the questions and judge the answers. `begins` is told of the run before anything is asked.
 
-    Raises RunInvalid where the dataset does not hold the corpus, or the run to resume was another one.
+    A server that is not there, or dies midway, makes a run that proves nothing, with a report, and that can
+    be resumed. Raises RunInvalid where the dataset does not hold the corpus, or the run to resume was another
+    one.
     """
     baseline = project.baseline  # read first: a broken file must not cost a run
-    dataset = await _require_current(project, client)
-    spec = await describe(project, client, dataset, ask)
+    before(runs_folder(project.settings) / LATEST)
+    try:
+        dataset = await require_current(project, client)
+        spec = await describe(project, client, dataset, ask)
+    except Unavailable as error:
+        if ask.resume:
+            raise
+        return _unasked(project, outline(project, ask), error, begins=begins, strict=ask.strict)
     if ask.resume:
-        spec = _resumed(project.settings, spec, ask.resume)
+        spec = resumed(project.settings, spec, ask.resume)
+    folder = runs_folder(project.settings) / spec.run_id
+    with only_one(folder / LOCK, what=f"The run {spec.run_id}", error=RunInvalid):
+        write_spec(spec, folder / SPEC)
+        begins(spec)
+        asking = Rounds(asker(project, client, dataset, spec), folder, progress)
+        questions = fresh(project, spec)
+        started = datetime.now(UTC)
+        replies = await asking.everything(questions)
+        seconds = spec.seconds + (datetime.now(UTC) - started).total_seconds()
+        spec = replace(spec, seconds=seconds, engine=client.engine, version=client.version)
+        results = score_all(questions, replies, spec, project.settings.policy)
+        comparison = _compare(project, baseline, results, spec, before(folder))
+        again = to_reask(results, comparison)
+        confirmed = await asking.again([golden for golden in questions if golden.id in again])
+        spec = replace(spec, is_finished=not asking.died)
+        write_spec(spec, folder / SPEC)
+    return _conclude(project, folder, spec, replies, confirmed, died=asking.died, strict=ask.strict)
+
+
+def _unasked(
+    project: Project, spec: RunSpec, error: Unavailable, *, begins: Callable[[RunSpec], None], strict: bool
+) -> Evaluation:
+    """The run of a server that is not there: every question an error."""
     folder = runs_folder(project.settings) / spec.run_id
     write_spec(spec, folder / SPEC)
     begins(spec)
-    started = datetime.now(UTC)
-    asker = _asker(project, client, dataset, spec)
-    questions = fresh(project, spec)
-    replies = await asker.ask(questions, folder / REPLIES, progress=progress)
-    seconds = spec.seconds + (datetime.now(UTC) - started).total_seconds()
-    spec = replace(spec, seconds=seconds, engine=client.engine, version=client.version)
-    results = score_all(questions, replies, spec, project.settings.policy)
-    comparison = _compare(project, baseline, results, spec)
-    again = [golden for golden in questions if golden.id in to_reask(results, comparison)]
-    confirmed = await asker.ask(again, folder / CONFIRMED)
-    spec = replace(spec, is_finished=True)
-    write_spec(spec, folder / SPEC)
-    return _conclude(project, folder, spec, replies, confirmed, strict=ask.strict)
+    replies = with_unasked(fresh(project, spec), {}, error.message)
+    return _conclude(project, folder, spec, replies, {}, died=error.message, strict=strict)
 
 
 def reopen(project: Project, run_id: str, *, by: tune.By | None = None) -> Evaluation:
@@ -148,13 +177,13 @@ async def pin_run(project: Project, client: DifyClient, run_id: str, why: str) -
             f"The run {spec.run_id} asked only {part_of(spec)}, which is no baseline",
             hint="Make a whole one: kbtool eval weekly",
         )
-    dataset = await _require_current(project, client)
+    dataset = await require_current(project, client)
     today = await describe(project, client, dataset, Ask())
     require_same(spec, today, hint="Make a new run and pin that: kbtool eval weekly")
     evaluation = reopen(project, spec.run_id)
     questions = [result.golden for result in evaluation.results]
     (folder / PINNED).unlink(missing_ok=True)
-    replies = await _asker(project, client, dataset, spec).ask(questions, folder / PINNED)
+    replies = await asker(project, client, dataset, spec).ask(questions, folder / PINNED)
     baseline = pin(
         evaluation.results,
         evaluation.spec,
@@ -174,67 +203,33 @@ async def pin_run(project: Project, client: DifyClient, run_id: str, why: str) -
 def write_outcome(evaluation: Evaluation) -> None:
     """Leave what later runs must know of this one beside its files."""
     comparison = evaluation.comparison
+    compared = comparison if isinstance(comparison, Comparison) else None
     remember(
         evaluation.folder,
         evaluation.spec,
-        found=evaluation.metrics.found,
+        results=evaluation.results,
+        metrics=evaluation.metrics,
         verdict=evaluation.verdict,
-        baseline=comparison.baseline.run_id if isinstance(comparison, Comparison) else "",
+        baseline=compared.baseline.run_id if compared else "",
+        flipped_back=compared.settle(evaluation.confirmations).flaky if compared else (),
         wants_threshold=evaluation.proposal.wants_change,
     )
 
 
-async def _require_current(project: Project, client: DifyClient) -> Dataset:
-    """The dataset, if it holds exactly this corpus: no run is labelled with pages that it never saw."""
-    name = project.settings.dify.dataset
-    dataset = await client.find_dataset(name)
-    if dataset is None:
-        raise ConfigError(f"There is no dataset “{name}” yet", hint="Make it with `kbtool ingest`.")
-    stored = await client.documents(dataset.id)
-    pending = plan(project.rendered, stored, dataset, project.settings.dataset_profile)
-    if not pending.is_empty:
-        counts = ", ".join(f"{count} to {action.value}" for action, count in pending.counts.items())
-        raise RunInvalid(
-            f"“{name}” does not hold this corpus: {counts or pending.conflicts[0]}",
-            hint="Bring it up to date first: kbtool ingest",
-        )
-    return dataset
-
-
-def _resumed(settings: Settings, today: RunSpec, run_id: str) -> RunSpec:
-    """The interrupted run, if it asked what would be asked today: two runs must not be mixed in one."""
-    _, earlier = find_interrupted(settings) if run_id == LATEST else find_run(settings, run_id)
-    if (today.target, today.tags) != (earlier.target, earlier.tags):
-        raise RunInvalid(
-            f"The run {earlier.run_id} asked {part_of(earlier)}, and now {part_of(today)} is wanted",
-            hint="Resume it with the same --target and --tag.",
-        )
-    require_same(earlier, today, hint="Start a new one: kbtool eval run")
-    return earlier
-
-
-def _asker(project: Project, client: DifyClient, dataset: Dataset, spec: RunSpec) -> Asker:
-    return Asker(
-        client=client,
-        dataset_id=dataset.id,
-        retrieval=project.settings.retrieval_profile,
-        resolver=Resolver.of(project.rendered),
-        asks_app=spec.target != "retrieval",
-        asks_retrieval=spec.target != "answers",
-        concurrency=project.settings.evals.concurrency,
-    )
-
-
 def _compare(
-    project: Project, baseline: Baseline | None, results: Sequence[Result], spec: RunSpec
+    project: Project,
+    baseline: Baseline | None,
+    results: Sequence[Result],
+    spec: RunSpec,
+    earlier: Sequence[Remembered],
 ) -> Comparison | NotComparable | None:
-    """With the pin, as far as this run asked its questions."""
-    if baseline is None:
+    """With the pin, as far as this run asked its questions; with nothing where no server was there."""
+    if baseline is None or not spec.engine:
         return None
     if spec.tags:
         asked = {golden.id for golden in fresh(project, spec)} | set(spec.stale)
         baseline = replace(baseline, questions=tuple(q for q in baseline.questions if q.id in asked))
-    return compare(baseline, results, spec)
+    return compare(baseline, results, spec, flaky=quarantined(earlier, baseline.run_id))
 
 
 def _conclude(
@@ -244,16 +239,17 @@ def _conclude(
     replies: dict[str, Reply],
     confirmed: dict[str, Reply],
     *,
+    died: str = "",
     strict: bool = False,
     by: tune.By | None = None,
     changed: Sequence[str] = (),
 ) -> Evaluation:
-    """Everything that follows from the replies."""
+    """Everything that follows from the replies. `died` is why not everything was asked."""
     questions = fresh(project, spec)
     results = score_all(questions, replies, spec, project.settings.policy)
-    comparison = _compare(project, project.baseline, results, spec)
-    confirmations = _passes(questions, confirmed, spec, project.settings)
     earlier = before(folder)
+    comparison = _compare(project, project.baseline, results, spec, earlier)
+    confirmations = _passes(questions, confirmed, spec, project.settings)
     last = last_week(earlier, spec.started)
     pinned = comparison.baseline.run_id if isinstance(comparison, Comparison) else ""
     is_same = last is not None and last.fingerprint == spec.fingerprint
@@ -272,6 +268,7 @@ def _conclude(
             stale=spec.stale,
             stale_critical=spec.stale_critical,
             watched_before=last is not None and last.watches_drop and last.baseline == pinned,
+            interrupted=died,
             strict=strict,
         ),
         proposal=propose(

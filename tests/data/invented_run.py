@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Any
 
 from kbtool.evaluate.record import (
+    Check,
     Expected,
     Found,
     Golden,
@@ -86,6 +87,7 @@ def judged(
         ranking=ranking,
         top_score=score,
         can_answer=can_answer,
+        places=tuple((rank_section, None) for _ in relevant),
         is_correct=(outcome is Outcome.PASS) if right is None else right,
     )
 
@@ -156,6 +158,11 @@ def _answerable(
         decision_reason="" if is_sent else "below_threshold",
         can_answer=True,
         is_correct=is_correct,
+        checks=(
+            Check("contains", is_correct, "" if is_correct else f"does not say {answer[:12]!r}"),
+            Check("cites", rank is not None and rank <= 3, "cites no expected page"),
+        ),
+        places=((rank, rank),),
     )
 
 

@@ -1,17 +1,32 @@
 "use strict";
-// The page works without this: it adds the word filter and the download.
+// The page works without this: it adds the word filter, the order of the rows and the download.
 (() => {
   const rows = [...document.querySelectorAll("#questions details")];
   const filter = document.getElementById("filter");
   const shown = document.getElementById("shown");
   const words = new Map(rows.map((row) => [
-    row, (row.dataset.words + " " + row.querySelector(".ask").textContent).toLowerCase(),
+    row, (row.querySelector(".body .quiet").textContent + " " + row.querySelector(".ask").textContent).toLowerCase(),
   ]));
-  filter.parentElement.hidden = false;
+  for (const label of document.querySelectorAll(".scripted")) label.hidden = false;
   filter.addEventListener("input", () => {
     const wanted = filter.value.toLowerCase().split(/\s+/).filter(Boolean);
     for (const row of rows) row.hidden = !wanted.every((word) => words.get(row).includes(word));
     shown.textContent = wanted.length ? rows.filter((row) => !row.hidden).length + " match" : "";
+  });
+
+  // What a row does not have comes last.
+  const known = (row, name, missing) => row.dataset[name] === undefined ? missing : Number(row.dataset[name]);
+  const orders = {
+    order: (a, b) => rows.indexOf(a) - rows.indexOf(b),
+    id: (a, b) => words.get(a) < words.get(b) ? -1 : 1,
+    rank: (a, b) => known(a, "rank", 1e9) - known(b, "rank", 1e9),
+    score: (a, b) => known(b, "score", -1e9) - known(a, "score", -1e9),
+    wait: (a, b) => known(b, "wait", -1) - known(a, "wait", -1),
+  };
+  const sort = document.getElementById("sort");
+  sort.addEventListener("change", () => {
+    const list = document.getElementById("rows");
+    list.append(...[...rows].sort(orders[sort.value]));
   });
 
   const reveal = () => {
@@ -35,8 +50,10 @@
       const body = document.getElementById("q-" + question.id);
       const answer = body.querySelector(".answer");
       question.answer = answer && answer.textContent;
-      question.chunks = question.chunks.map(([title, score, level], i) => ({
-        title, score, level, text: body.querySelectorAll(".chunks .text")[i].textContent,
+      const items = body.querySelectorAll(".chunks li");
+      question.chunks = (question.chunks || []).map(([score, level], i) => ({
+        title: items[i].querySelector(".title").textContent, score, level,
+        text: items[i].querySelector(".text").textContent,
       }));
     }
     const link = document.createElement("a");
