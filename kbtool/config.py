@@ -31,6 +31,15 @@ FILE = "kb.toml"
 EMBEDDED = "embedded"
 
 
+def _require_address(value: str, wanted: str) -> str:
+    if "@" in value:
+        raise PydanticCustomError("address", "an address without user name and password is wanted")
+    parts = urlsplit(value)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise PydanticCustomError("address", wanted)
+    return value
+
+
 class _Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -75,14 +84,8 @@ class Dify(_Table):
     @field_validator("base_url")
     @classmethod
     def _is_an_address_without_secrets(cls, value: str) -> str:
-        if value == EMBEDDED:
-            return value
-        if "@" in value:
-            raise PydanticCustomError("address", "an address without user name and password is wanted")
-        parts = urlsplit(value)
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise PydanticCustomError("address", 'should be "embedded" or begin with http:// or https://')
-        return value
+        wanted = 'should be "embedded" or begin with http:// or https://'
+        return value if value == EMBEDDED else _require_address(value, wanted)
 
 
 class Retrieval(_Table):
@@ -101,11 +104,12 @@ class Retrieval(_Table):
 
 
 class Evals(_Table):
-    """`golden` are globs; `baseline` names a file in `evals/baselines/`; `k` is the app's own top_k."""
+    """`golden` are globs; `baseline` names a file in `baselines`; `labels` is what people said of answers."""
 
     golden: tuple[str, ...] = ("evals/*.yaml",)
     baselines: str = "evals/baselines"
     baseline: str = "main"
+    labels: str = "evals/labels.jsonl"
     concurrency: int = Field(default=4, ge=1, le=64)
 
 
@@ -148,6 +152,29 @@ class Llm(_Table):
     model: str = ""
 
 
+class Judge(_Table):
+    """An OpenAI-compatible endpoint whose model judges answers; its key is LLM_KEY. Empty: none does."""
+
+    base_url: str = ""
+    model: str = ""
+    concurrency: int = Field(default=4, ge=1, le=32)
+
+    @field_validator("base_url")
+    @classmethod
+    def _is_an_address_without_secrets(cls, value: str) -> str:
+        return value if not value else _require_address(value, "should begin with http:// or https://")
+
+    @model_validator(mode="after")
+    def _is_whole_or_absent(self) -> Self:
+        if bool(self.base_url) != bool(self.model):
+            raise PydanticCustomError("judge", "`base_url` and `model` are wanted, both or neither")
+        return self
+
+    @property
+    def is_set(self) -> bool:
+        return bool(self.model)
+
+
 class Notify(_Table):
     """Who is told when a person has something to do, beside SLACK_WEBHOOK and LARK_WEBHOOK.
 
@@ -188,6 +215,7 @@ class Settings(_Table):
     reports: Reports = Reports()
     notify: Notify = Notify()
     llm: Llm = Llm()
+    judge: Judge = Judge()
     embedded: Embedded = Embedded()
 
     @field_validator("metadata")

@@ -22,6 +22,8 @@ LAYERS = (
     ("kbtool.reembed.measuring",),
     ("kbtool.reembed",),
     ("kbtool.evaluate.weekly", "kbtool.evaluate.ci", "kbtool.evaluate.contrast", "kbtool.evaluate.estimate"),
+    ("kbtool.evaluate.judging",),
+    ("kbtool.judge",),
     ("kbtool.evaluate.project",),
     ("kbtool.evaluate.history",),
     ("kbtool.evaluate.report",),

@@ -108,6 +108,12 @@ async def ingest(folder: Path, address: str) -> None:
         await sync.apply(await sync.plan(pages), pages)
 
 
+def replies_in(folder: Path) -> set[str]:
+    """Ids of the questions whose replies the folder's one run holds."""
+    (path,) = folder.glob("reports/runs/*/replies.jsonl")
+    return set(read_replies(path))
+
+
 def test_a_process_killed_while_it_asks_is_resumed_and_asks_nothing_twice(tmp_path: Path) -> None:
     async def scenario() -> tuple[int, Guillotine, set[str], int]:
         app = create_app(EngineSettings(dataset_key="dataset-test", apps=(APP,), path=tmp_path / "e.sqlite"))
@@ -121,7 +127,7 @@ def test_a_process_killed_while_it_asks_is_resumed_and_asks_nothing_twice(tmp_pa
                 killed = await start("eval", "run", "--json", cwd=tmp_path, **keys)
                 guillotine.kill = killed.process.kill
                 code = await killed.wait()
-                kept = set(read_replies(next(tmp_path.glob("reports/runs/*/replies.jsonl"))))
+                kept = replies_in(tmp_path)
                 guillotine.after = None
                 resumed = await start("eval", "run", "--json", "--resume", "latest", cwd=tmp_path, **keys)
                 assert await resumed.wait() == 0, resumed.stderr

@@ -8,9 +8,9 @@ This is an edge: it asks servers and writes files. What the numbers mean is deci
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 from kbtool import tune
@@ -36,6 +36,7 @@ from kbtool.evaluate.history import (
     require_finished,
     runs_folder,
 )
+from kbtool.evaluate.judging import judge_results
 from kbtool.evaluate.metrics import Metrics, summarize
 from kbtool.evaluate.project import Ask, Project, describe, fresh, part_of, require_same
 from kbtool.evaluate.record import Golden, Outcome, Reply, Result, RunSpec
@@ -43,6 +44,7 @@ from kbtool.evaluate.report import View
 from kbtool.evaluate.run import Asker, Resolver, read_replies, write_spec
 from kbtool.evaluate.score import score_all
 from kbtool.golden import Stale
+from kbtool.judge.verdicts import Judged, read_judged, with_opinions
 from kbtool.sync.plan import plan
 from kbtool.sync.waiting import Progress, quiet
 
@@ -61,6 +63,7 @@ class Evaluation:
     verdict: Verdict
     proposal: tune.Proposal
     earlier: tuple[Remembered, ...]
+    judged: Judged | None = None
 
     @property
     def report(self) -> Path:
@@ -93,8 +96,11 @@ async def run(
     *,
     progress: Progress = quiet,
     begins: Callable[[RunSpec], None] = unannounced,
+    judge_key: str = "",
 ) -> Evaluation:
     """Ask the questions and judge the answers. `begins` is told of the run before anything is asked.
+
+    `judge_key` is for the model of [judge], where there is one.
 
     Raises RunInvalid where the dataset does not hold the corpus, or the run to resume was another one.
     """
@@ -106,11 +112,11 @@ async def run(
     folder = runs_folder(project.settings) / spec.run_id
     write_spec(spec, folder / SPEC)
     begins(spec)
-    started = datetime.now(UTC)
+    started = time.monotonic()  # the clock on the wall may go backwards
     asker = _asker(project, client, dataset, spec)
     questions = fresh(project, spec)
     replies = await asker.ask(questions, folder / REPLIES, progress=progress)
-    seconds = spec.seconds + (datetime.now(UTC) - started).total_seconds()
+    seconds = spec.seconds + time.monotonic() - started
     spec = replace(spec, seconds=seconds, engine=client.engine, version=client.version)
     results = score_all(questions, replies, spec, project.settings.policy)
     comparison = _compare(project, baseline, results, spec)
@@ -118,6 +124,8 @@ async def run(
     confirmed = await asker.ask(again, folder / CONFIRMED)
     spec = replace(spec, is_finished=True)
     write_spec(spec, folder / SPEC)
+    if project.settings.judge.is_set:
+        await judge_results(project.settings, folder, results, key=judge_key, progress=progress)
     return _conclude(project, folder, spec, replies, confirmed, strict=ask.strict)
 
 
@@ -241,7 +249,8 @@ def _conclude(
 ) -> Evaluation:
     """Everything that follows from the replies."""
     questions, handoff = fresh(project, spec), project.settings.handoff
-    results = score_all(questions, replies, spec, project.settings.policy)
+    judged = read_judged(folder)
+    results = with_opinions(score_all(questions, replies, spec, project.settings.policy), judged)
     comparison = _compare(project, project.baseline, results, spec)
     confirmations = _passes(questions, confirmed, spec, project.settings)
     earlier = before(folder)
@@ -275,6 +284,7 @@ def _conclude(
             floor=handoff.floor,
         ),
         earlier=earlier,
+        judged=judged,
     )
 
 
