@@ -40,6 +40,10 @@ def _require_address(value: str, wanted: str) -> str:
     return value
 
 
+def _address_or_nothing(value: str) -> str:
+    return _require_address(value, "should begin with http:// or https://") if value else value
+
+
 class _Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -146,33 +150,28 @@ class Mail(_Table):
 
 
 class Llm(_Table):
-    """An OpenAI-compatible endpoint for what is optional (paraphrases); its key is LLM_KEY."""
+    """An OpenAI-compatible endpoint for what is optional (paraphrases); its key is LLM_KEY. Empty: none."""
 
     base_url: str = ""
     model: str = ""
 
-
-class Judge(_Table):
-    """An OpenAI-compatible endpoint whose model judges answers; its key is LLM_KEY. Empty: none does."""
-
-    base_url: str = ""
-    model: str = ""
-    concurrency: int = Field(default=4, ge=1, le=32)
-
-    @field_validator("base_url")
-    @classmethod
-    def _is_an_address_without_secrets(cls, value: str) -> str:
-        return value if not value else _require_address(value, "should begin with http:// or https://")
+    _is_an_address = field_validator("base_url")(_address_or_nothing)
 
     @model_validator(mode="after")
     def _is_whole_or_absent(self) -> Self:
         if bool(self.base_url) != bool(self.model):
-            raise PydanticCustomError("judge", "`base_url` and `model` are wanted, both or neither")
+            raise PydanticCustomError("endpoint", "`base_url` and `model` are wanted, both or neither")
         return self
 
     @property
     def is_set(self) -> bool:
         return bool(self.model)
+
+
+class Judge(Llm):
+    """The endpoint whose model judges answers, so many at once."""
+
+    concurrency: int = Field(default=4, ge=1, le=32)
 
 
 class Notify(_Table):
@@ -184,13 +183,7 @@ class Notify(_Table):
     webhook: str = ""
     email: Mail | None = None
 
-    @field_validator("webhook")
-    @classmethod
-    def _is_an_address(cls, value: str) -> str:
-        parts = urlsplit(value)
-        if value and (parts.scheme not in {"http", "https"} or not parts.hostname):
-            raise PydanticCustomError("address", "should begin with http:// or https://")
-        return value
+    _is_an_address = field_validator("webhook")(_address_or_nothing)
 
 
 class Embedded(_Table):

@@ -106,7 +106,7 @@ def label_all_by_keys(page: Page, address: str) -> int:
         for _ in range(groups):
             page.keyboard.press("y")
         page.keyboard.press("Enter")
-        page.wait_for_url(lambda url, before=before: url != before)
+        page.wait_for_function("before => location.href !== before", arg=before)
     return -1
 
 
