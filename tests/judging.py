@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from kbtool.cli.listening import listen
 
 Reply = Callable[[dict[str, Any]], str | int]
 """From the material in the prompt to the model's words, or to the status of a refusal."""
@@ -53,3 +60,19 @@ def fair(material: dict[str, Any]) -> str:
     return verdicts(
         *((one["criterion"], True, places[one["quote_from"]["if_holds"]]) for one in material["criteria"])
     )
+
+
+@contextmanager
+def beside(app: ASGIApp) -> Iterator[str]:
+    """`app` on a socket, in a thread of its own: its address. For tests that block theirs."""
+    listening = listen("127.0.0.1", 0, hint="")
+    server = uvicorn.Server(uvicorn.Config(app, log_level="critical", lifespan="off"))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+    thread.start()
+    while not server.started:
+        time.sleep(0.01)
+    try:
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        thread.join()

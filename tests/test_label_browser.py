@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import httpx
 import pytest
-import uvicorn
 from playwright.sync_api import Browser, Page
 
-from kbtool.cli.listening import listen
 from kbtool.judge.criteria import Criterion, Material
 from kbtool.judge.labels import read_labels
 from kbtool.judge.page import Answer, create_app
+from tests.judging import beside
 
 HOSTILE = "<script>document.title='caught'</script> & \"quoted\" " + "x" * 300
 REFUSAL = Material("do you take crypto", "I can't find this in the help pages.", answerable=False)
@@ -43,32 +41,20 @@ ANSWERS = (
 )
 
 
+@dataclass(frozen=True)
 class Served:
-    """The page on a socket, in a thread: the browser blocks this one."""
+    """Where the page is, and where its labels go."""
 
-    def __init__(self, labels: Path) -> None:
-        self.labels = labels
-        listening = listen("127.0.0.1", 0, hint="")
-        self.address = f"http://127.0.0.1:{listening.getsockname()[1]}"
-        app = create_app(
-            ANSWERS, labels, run="2026-03-02T090000-500ab", now=lambda: "2026-03-02T09:00:00+00:00"
-        )
-        self._server = uvicorn.Server(uvicorn.Config(app, log_level="critical", lifespan="off"))
-        self._thread = threading.Thread(target=self._server.run, kwargs={"sockets": [listening]})
-        self._thread.start()
-        while not self._server.started:
-            time.sleep(0.01)
-
-    def close(self) -> None:
-        self._server.should_exit = True
-        self._thread.join()
+    address: str
+    labels: Path
 
 
 @pytest.fixture
 def served(tmp_path: Path) -> Iterator[Served]:
-    page = Served(tmp_path / "evals" / "labels.jsonl")
-    yield page
-    page.close()
+    labels = tmp_path / "evals" / "labels.jsonl"
+    app = create_app(ANSWERS, labels, run="2026-03-02T090000-500ab", now=lambda: "2026-03-02T09:00:00+00:00")
+    with beside(app) as address:
+        yield Served(address, labels)
 
 
 @pytest.mark.parametrize("width", [360, 1280])

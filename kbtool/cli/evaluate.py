@@ -177,6 +177,8 @@ def _show_estimate(project: Project, ask: Ask, *, as_json: bool) -> None:
         + ", ".join(show.number(*call) for call in calls if call[0])
         + f"; and up to {found.again} of the questions again, to confirm what flipped."
     )
+    if found.judged:
+        typer.echo(f"And up to {show.number(found.judged, 'answer')} to the judge of [judge].")
     if not found.chats:
         return
     if found.tokens is None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 
 from kbtool.evaluate.record import Outcome, QuestionKind, Result
 
@@ -74,15 +75,37 @@ class Scores:
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """The headline for the questions of one tag, language or inbox (`by`)."""
+    """The questions of one tag, language or inbox (`by`): the headline, and what became of the answers.
+
+    `good_answers` and `refusals` are as in `Metrics`, over nothing where no answer was asked for.
+    """
 
     by: str
     name: str
     found: Rate
+    good_answers: Rate = Rate(0, 0)
+    refusals: Rate = Rate(0, 0)
 
     @property
     def has_rate(self) -> bool:
         return self.found.n >= SMALLEST_SLICE
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What the answers of a run took. None where nothing is known; sums only over what is known.
+
+    `seconds` are the median and the 95th percentile of an answer. `tokens`, and `price` (a decimal as text,
+    in `currency`), are those of `tokens_of` and `price_of` answers: unless that is all, the run took more.
+    """
+
+    answers: int
+    seconds: tuple[float, float] | None = None
+    tokens: int | None = None
+    tokens_of: int = 0
+    price: str | None = None
+    price_of: int = 0
+    currency: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +131,7 @@ class Metrics:
     auroc: float | None
     scores: Scores
     slices: tuple[Slice, ...]
+    spent: Spent = Spent(0)
 
 
 def summarize(results: Sequence[Result], *, k: int) -> Metrics:
@@ -132,7 +156,8 @@ def summarize(results: Sequence[Result], *, k: int) -> Metrics:
         ),
         auroc=_auroc(questions),
         scores=_scores(questions),
-        slices=_slices(findable),
+        slices=_slices(questions),
+        spent=_spent(asked),
     )
 
 
@@ -226,26 +251,46 @@ def _scores(results: Sequence[Result]) -> Scores:
     )
 
 
+def _spent(results: Sequence[Result]) -> Spent:
+    replies = [r.reply for r in results if r.reply.answer is not None]
+    seconds = sorted(reply.latency for reply in replies if reply.latency is not None)
+    tokens = [reply.tokens for reply in replies if reply.tokens is not None]
+    # Of several currencies nothing is summed: a total of euros and yuan is a number without a meaning.
+    currencies = {reply.currency for reply in replies if reply.price is not None}
+    prices = [Decimal(r.price) for r in replies if r.price is not None] if len(currencies) == 1 else []
+    return Spent(
+        answers=len(replies),
+        seconds=(_at(seconds, 0.5), _at(seconds, 0.95)) if seconds else None,
+        tokens=sum(tokens) if tokens else None,
+        tokens_of=len(tokens),
+        price=f"{sum(prices, Decimal(0)):f}" if prices else None,
+        price_of=len(prices),
+        currency=next(iter(currencies)) if prices else "",
+    )
+
+
+def _at(ordered: Sequence[float], share: float) -> float:
+    """The smallest value that at least this share of them does not exceed (nearest rank)."""
+    return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
+
+
 def _slices(results: Sequence[Result]) -> tuple[Slice, ...]:
     """By tag, language and inbox, the largest first."""
-    if not results:
-        return ()
-    import pandas as pd
+    groups: dict[tuple[str, str], list[Result]] = {}
+    for result in results:
+        golden = result.golden
+        names = [("tag", tag) for tag in dict.fromkeys(golden.tags)]
+        for key in (*names, ("language", golden.lang), ("inbox", golden.inbox)):
+            if key[1]:
+                groups.setdefault(key, []).append(result)
+    slices = [_slice(by, name, group) for (by, name), group in groups.items()]
+    kinds = ("tag", "language", "inbox")
+    return tuple(sorted(slices, key=lambda one: (kinds.index(one.by), -one.found.n, one.name)))
 
-    table = pd.DataFrame(
-        {
-            "tag": [list(r.golden.tags) for r in results],
-            "language": [r.golden.lang for r in results],
-            "inbox": [r.golden.inbox for r in results],
-            "passed": [r.outcome is Outcome.PASS for r in results],
-        }
-    )
-    slices: list[Slice] = []
-    for by in ("tag", "language", "inbox"):
-        named = table.explode(by).dropna(subset=[by])
-        named = named[named[by] != ""]
-        counts = named.groupby(by)["passed"].agg(["sum", "count"]).reset_index()
-        counts = counts.sort_values(["count", by], ascending=[False, True])
-        rows = zip(counts[by], counts["sum"], counts["count"], strict=True)
-        slices += [Slice(by, str(name), Rate(int(hits), int(n))) for name, hits, n in rows]
-    return tuple(slices)
+
+def _slice(by: str, name: str, results: Sequence[Result]) -> Slice:
+    findable = [r for r in results if r.golden.answerable]
+    answered = [r for r in findable if r.reply.answer is not None]
+    refusable = [r for r in results if not r.golden.answerable and r.outcome is not None]
+    good = Rate(sum(r.is_correct for r in answered), len(answered))
+    return Slice(by, name, _passed(findable), good, _passed(refusable))
