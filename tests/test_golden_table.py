@@ -33,6 +33,8 @@ EXPECTED = st.builds(
     must_contain=st.lists(st.lists(WORDS, min_size=1, max_size=3).map(tuple), max_size=2).map(tuple),
     must_not_contain=LIST,
     cite=LIST,
+).filter(
+    lambda wanted: not {text for group in wanted.must_contain for text in group} & {*wanted.must_not_contain}
 )
 COMMON = {
     "id": WORDS,
