@@ -20,7 +20,9 @@ from starlette.types import ASGIApp
 from kbtool.cli.listening import listen
 
 Reply = Callable[[dict[str, Any]], str | int]
-"""From the material in the prompt to the model's words, or to the status of a refusal."""
+"""From what the user's message holds (a text that is no JSON: under `text`) to the model's words, or to the
+status of a refusal.
+"""
 
 
 @dataclass
@@ -37,7 +39,8 @@ class Endpoint:
     async def _complete(self, request: Request) -> Response:
         body = await request.json()
         self.asked.append(body)
-        said = self.reply(json.loads(body["messages"][1]["content"]))
+        content = body["messages"][1]["content"]
+        said = self.reply(json.loads(content) if content.startswith("{") else {"text": content})
         if isinstance(said, int):
             return JSONResponse({"error": {"message": "no"}}, said)
         return JSONResponse({"choices": [{"message": {"role": "assistant", "content": said}}]})

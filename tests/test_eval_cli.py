@@ -5,13 +5,18 @@ Whatever is wrong has a clear outcome, and none is a wrong green.
 
 from __future__ import annotations
 
+import asyncio
 import json
+import os
+import re
+import signal
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from kbtool import cli
@@ -20,7 +25,9 @@ from kbtool.evaluate.metrics import Spent, summarize
 from kbtool.evaluate.record import Golden, Outcome, Reply, Result
 from kbtool.judge.criteria import Criterion, Material
 from kbtool.judge.labels import Label, add_label
+from tests.forked import Kbtool, start
 from tests.judging import Endpoint, beside, fair, verdicts
+from tests.server import run
 
 KB = """\
 [corpus]
@@ -192,6 +199,50 @@ def test_labels_decide_what_a_judge_is_worth(shop: Shop) -> None:
     assert "refuses: 1 of 1 (100%)" in said
     assert "agrees with people on 100% of 60 (30 both yes, 30 both no" in said
     assert "κ 1.00 (95 % interval 1.00 to 1.00): counts" in said
+
+
+def test_proposals_are_written_for_review_without_what_points_to_a_customer(shop: Shop) -> None:
+    def reword(_: dict[str, Any]) -> str:
+        return "- kettle back until when?\n- my order 48213, ann@mail.example: can it go back"
+
+    endpoint = Endpoint(reword)
+    with beside(endpoint.app) as address:
+        text = f'{KB}[llm]\nbase_url = "{address}/v1"\nmodel = "m"\n'
+        (shop.folder / "kb.toml").write_text(text, encoding="utf-8")
+        code, said, _ = shop.kbtool("golden", "suggest", "--paraphrase")
+    written = (shop.folder / "evals" / "proposals" / "proposed.yaml").read_text(encoding="utf-8")
+    assert (code, "2 proposals" in said) == (0, True)
+    assert "kettle back until when?" in written
+    assert "my order [number], [email]: can it go back" in written
+    assert written.count("doc: returns") == 2
+    assert "proposed" in written
+    refused, _, said = shop.kbtool("golden", "suggest")
+    assert (refused, "Review it first" in said) == (1, True)
+
+
+def test_the_labelling_page_is_served_until_it_is_stopped(shop: Shop) -> None:
+    assert shop.kbtool("eval", "run")[0] == 0
+
+    async def scenario() -> tuple[str, int, Kbtool]:
+        command = await start("eval", "label", cwd=shop.folder)
+        found = None
+        for _ in range(600):
+            found = re.search(r"http://127\.0\.0\.1:\d+/", command.stdout)
+            if found or command.returncode is not None:
+                break
+            await asyncio.sleep(0.1)
+        assert found, command.stderr
+        async with httpx.AsyncClient(follow_redirects=True) as http:
+            page = (await http.get(found[0])).text
+        assert command.process.pid
+        os.kill(command.process.pid, signal.SIGINT)
+        return page, await command.wait(), command
+
+    page, code, command = run(scenario())
+    assert code in {0, 130, -signal.SIGINT}, command.stderr
+    assert "Traceback" not in command.stderr
+    assert "Answer 1 of 2" in page
+    assert "evals/labels.jsonl; commit it" in command.stdout
 
 
 def test_without_a_judge_the_command_says_how_to_have_one(shop: Shop) -> None:

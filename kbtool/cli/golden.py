@@ -307,11 +307,11 @@ def _paraphrases(settings: Settings, questions: tuple[Golden, ...], most: int) -
     import os
 
     from kbtool.golden.paraphrase import paraphrases
+    from kbtool.golden.propose import without_paraphrase
     from kbtool.llm import Model
 
     model = Model(settings.llm.base_url, settings.llm.model, os.environ.get("LLM_KEY", "").strip())
-    plain = [one for one in questions if one.answerable and not one.history and "paraphrase" not in one.tags]
-    return asyncio.run(paraphrases(plain[:most], model))
+    return asyncio.run(paraphrases(without_paraphrase(questions)[:most], model))
 
 
 def _questions(settings: Settings) -> tuple[Golden, ...]:
