@@ -178,6 +178,15 @@ def test_a_judge_that_is_down_takes_nothing_from_the_verdict(shop: Shop) -> None
     assert all(one["held"] == one["of"] == 0 for one in judged["criteria"])
 
 
+def test_a_broken_file_of_labels_costs_no_run(shop: Shop) -> None:
+    (shop.folder / "evals").mkdir()
+    (shop.folder / "evals" / "labels.jsonl").write_text("{}\n", encoding="utf-8")
+    judge_at(shop, "http://127.0.0.1:9")
+    code, _, said = shop.kbtool("eval", "run")
+    assert (code, "labels.jsonl:1: not a label" in said) == (1, True)
+    assert not list(shop.folder.glob("reports/runs/*"))
+
+
 def test_labels_decide_what_a_judge_is_worth(shop: Shop) -> None:
     def strict(material: dict[str, Any]) -> str:
         holds = not material["question"].startswith("odd")

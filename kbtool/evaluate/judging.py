@@ -10,12 +10,17 @@ import httpx
 from kbtool.config import Settings
 from kbtool.evaluate.record import Result
 from kbtool.judge.asking import Cache, Judge
-from kbtool.judge.labels import read_labels
+from kbtool.judge.labels import Label, read_labels
 from kbtool.judge.verdicts import Judged, judge_run, write_judged
 from kbtool.llm import Model
 from kbtool.sync.waiting import Progress, quiet
 
 CACHE = ".kbtool/judge.sqlite"
+
+
+def labels_of(settings: Settings) -> dict[str, Label]:
+    """What people said of answers. Raises ExportError for a broken file."""
+    return read_labels(settings.resolve(settings.evals.labels))
 
 
 async def judge_results(
@@ -27,7 +32,7 @@ async def judge_results(
     """
     table = settings.judge
     model = Model(table.base_url, table.model, key)
-    labels = read_labels(settings.resolve(settings.evals.labels))
+    labels = labels_of(settings)
     with Cache.open(settings.resolve(CACHE)) as cache:
         async with httpx.AsyncClient(timeout=model.patience) as http:
             judge = Judge(model, cache, http, table.concurrency)

@@ -36,7 +36,7 @@ from kbtool.evaluate.history import (
     require_finished,
     runs_folder,
 )
-from kbtool.evaluate.judging import judge_results
+from kbtool.evaluate.judging import judge_results, labels_of
 from kbtool.evaluate.metrics import Metrics, summarize
 from kbtool.evaluate.project import Ask, Project, describe, fresh, part_of, require_same
 from kbtool.evaluate.record import Golden, Outcome, Reply, Result, RunSpec
@@ -105,6 +105,8 @@ async def run(
     Raises RunInvalid where the dataset does not hold the corpus, or the run to resume was another one.
     """
     baseline = project.baseline  # read first: a broken file must not cost a run
+    if project.settings.judge.is_set:
+        labels_of(project.settings)
     dataset = await _require_current(project, client)
     spec = await describe(project, client, dataset, ask)
     if ask.resume:
