@@ -32,6 +32,19 @@ FILE = "kb.toml"
 EMBEDDED = "embedded"
 
 
+def _require_address(value: str, wanted: str) -> str:
+    if "@" in value:
+        raise PydanticCustomError("address", "an address without user name and password is wanted")
+    parts = urlsplit(value)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise PydanticCustomError("address", wanted)
+    return value
+
+
+def _address_or_nothing(value: str) -> str:
+    return _require_address(value, "should begin with http:// or https://") if value else value
+
+
 class _Table(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -76,14 +89,8 @@ class Dify(_Table):
     @field_validator("base_url")
     @classmethod
     def _is_an_address_without_secrets(cls, value: str) -> str:
-        if value == EMBEDDED:
-            return value
-        if "@" in value:
-            raise PydanticCustomError("address", "an address without user name and password is wanted")
-        parts = urlsplit(value)
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise PydanticCustomError("address", 'should be "embedded" or begin with http:// or https://')
-        return value
+        wanted = 'should be "embedded" or begin with http:// or https://'
+        return value if value == EMBEDDED else _require_address(value, wanted)
 
 
 class Retrieval(_Table):
@@ -102,11 +109,12 @@ class Retrieval(_Table):
 
 
 class Evals(_Table):
-    """`golden` are globs; `baseline` names a file in `evals/baselines/`; `k` is the app's own top_k."""
+    """`golden` are globs; `baseline` names a file in `baselines`; `labels` is what people said of answers."""
 
     golden: tuple[str, ...] = ("evals/*.yaml",)
     baselines: str = "evals/baselines"
     baseline: str = "main"
+    labels: str = "evals/labels.jsonl"
     concurrency: int = Field(default=4, ge=1, le=64)
 
 
@@ -129,10 +137,28 @@ class Mail(_Table):
 
 
 class Llm(_Table):
-    """An OpenAI-compatible endpoint for what is optional (paraphrases); its key is LLM_KEY."""
+    """An OpenAI-compatible endpoint for what is optional (paraphrases); its key is LLM_KEY. Empty: none."""
 
     base_url: str = ""
     model: str = ""
+
+    _is_an_address = field_validator("base_url")(_address_or_nothing)
+
+    @model_validator(mode="after")
+    def _is_whole_or_absent(self) -> Self:
+        if bool(self.base_url) != bool(self.model):
+            raise PydanticCustomError("endpoint", "`base_url` and `model` are wanted, both or neither")
+        return self
+
+    @property
+    def is_set(self) -> bool:
+        return bool(self.model)
+
+
+class Judge(Llm):
+    """The endpoint whose model judges answers, so many at once."""
+
+    concurrency: int = Field(default=4, ge=1, le=32)
 
 
 class Notify(_Table):
@@ -144,13 +170,7 @@ class Notify(_Table):
     webhook: str = ""
     email: Mail | None = None
 
-    @field_validator("webhook")
-    @classmethod
-    def _is_an_address(cls, value: str) -> str:
-        parts = urlsplit(value)
-        if value and (parts.scheme not in {"http", "https"} or not parts.hostname):
-            raise PydanticCustomError("address", "should begin with http:// or https://")
-        return value
+    _is_an_address = field_validator("webhook")(_address_or_nothing)
 
 
 class Embedded(_Table):
@@ -175,6 +195,7 @@ class Settings(_Table):
     reports: Reports = Reports()
     notify: Notify = Notify()
     llm: Llm = Llm()
+    judge: Judge = Judge()
     embedded: Embedded = Embedded()
 
     @field_validator("metadata")

@@ -15,9 +15,14 @@ _PRIVATE = regex.compile(
   | (?P<number>
       (?:
           (?<! [0-9A-Za-z.] ) [+(]{0,2} \d (?: [\ ()./-]{0,2} \d ){6,}      # phone, card, tracking
+        | (?<! [0-9A-Za-z.,] ) \d{6} (?! [.,]\d )                          # 204418
+        | (?<= (?i: \b(?:order|invoice|ticket|case|tracking|parcel|booking|customer)
+                   (?: \s+ (?:number|no|nr|id|code) )? [.:]? \s+
+               | (?:订单|单号|运单|快递|工单|发票|会员)[号码编]{0,2} [:：]? \s* ) ) \d{4,5}   # order 48213
         | (?<! [0-9A-Za-z] ) [A-Z]{1,5} [-#_]? \d{4,}                       # FB-204418
         | [#№] \s? \d{3,}
         | (?<! [0-9A-Za-z] ) (?= [A-Z0-9]* \d ) (?= [A-Z0-9]* [A-Z] ) [A-Z0-9]{10,}
+        | (?<! [0-9A-Za-z] ) (?= (?: [a-z0-9]* \d ){4} ) (?= [a-z0-9]* [a-z] ) [a-z0-9]{10,}
       )
       (?! [0-9A-Za-z] )
     )

@@ -24,6 +24,8 @@ LAYERS = (
     ("kbtool.evaluate.weekly", "kbtool.evaluate.ci", "kbtool.evaluate.contrast", "kbtool.evaluate.estimate"),
     ("kbtool.evaluate.threshold",),
     ("kbtool.evaluate.asking",),
+    ("kbtool.evaluate.judging",),
+    ("kbtool.judge",),
     ("kbtool.evaluate.project",),
     ("kbtool.evaluate.history",),
     ("kbtool.evaluate.report",),

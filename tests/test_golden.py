@@ -8,7 +8,7 @@ import pytest
 
 from kbtool.errors import ConfigError, GoldenError
 from kbtool.evaluate.record import QuestionKind, Relevant
-from kbtool.golden import covers, find_stale, load, resolve
+from kbtool.golden import check, covers, find_stale, load, resolve
 from tests.server import document
 
 GOOD = """\
@@ -58,7 +58,7 @@ def test_a_good_file_is_read_with_its_lines(tmp_path: Path) -> None:
     [
         (
             "- id: a\n  question: b\n  relevent: []\n",
-            "golden.yaml:1: a: unknown key `relevent`; did you mean `relevant`?",
+            "golden.yaml:3: a: unknown key `relevent`; did you mean `relevant`?",
         ),
         ("- id: a\n  question: b\n", "golden.yaml:1: a: an answerable question needs `relevant`"),
         ("- question: b\n  answerable: false\n", "golden.yaml:1: `id` must be a text"),
@@ -70,14 +70,38 @@ def test_a_good_file_is_read_with_its_lines(tmp_path: Path) -> None:
         ("a: b\n", "golden.yaml:1: a list of questions was expected"),
         (
             f"- id: a\n  question: {'x' * 251}\n  answerable: false\n",
-            "golden.yaml:1: a: the question has 251 characters",
+            "golden.yaml:2: a: the question has 251 characters",
         ),
         (
             "- id: a\n  question: b\n  answerable: no way\n",
-            "golden.yaml:1: a: `answerable` must be true or false",
+            "golden.yaml:3: a: `answerable` must be true or false",
         ),
-        ("- id: a\n  question: b\n  kind: chat\n", "golden.yaml:1: a: `kind` is one of"),
+        ("- id: a\n  question: b\n  kind: chat\n", "golden.yaml:3: a: `kind` is one of"),
         ("- id: a\n  question: b\n  answerable: false\n  relevant: [{doc: x}]\n", "contradict each other"),
+        (
+            "- id: a\n  question: b\n  answerable: false\n  kind: followup\n",
+            "golden.yaml:4: a: `kind: followup` needs `history`",
+        ),
+        (
+            "- id: a\n  question: b\n  lang: english\n  answerable: false\n",
+            "golden.yaml:3: a: `lang` is a code as `en` or `zh`, not 'english'",
+        ),
+        (
+            "- id: a\n  question: b\n  answerable: false\n  tags:\n    - [x, y]\n",
+            "golden.yaml:4: a: `tags` is a list of texts",
+        ),
+        (
+            "- id: a\n  question: b\n  answerable: false\n  answer:\n    must_contain: [[]]\n",
+            "golden.yaml:5: a: an empty list in `must_contain`",
+        ),
+        (
+            "- {id: a, question: b, answerable: false,\n   answer: {must_contain: c, must_not_contain: c}}\n",
+            "golden.yaml:2: a: the answer must and must not contain 'c'",
+        ),
+        (
+            "- id: a\n  question: b\n  answerable: false\n  answer: {must_contain: ['/(/']}\n",
+            "golden.yaml:4: a: /(/ is no regular expression",
+        ),
         ("- just a text\n", "golden.yaml:1: a question with `id` and `question` was expected"),
     ],
 )
@@ -174,3 +198,22 @@ def test_a_folder_may_be_named_like_a_pattern(tmp_path: Path) -> None:
     folder = tmp_path / "kb [old]"
     folder.mkdir()
     assert len(load(write(folder, GOOD), ("*.yaml",)).questions) == 3
+
+
+def test_all_that_is_wrong_is_told_at_once_and_what_is_right_is_read(tmp_path: Path) -> None:
+    write(tmp_path, "- id: z\n\tquestion: b\n", "b.yaml")
+    write(tmp_path, "- id: window\n  question: again\n  answerable: false\n", "z.yaml")
+    write(tmp_path, GOOD + "- id: x\n- id: y\n  question: ok\n  answerable: false\n  lang: 7\n")
+    questions, problems = check(tmp_path, ("*.yaml",))
+    assert [golden.id for golden in questions.questions] == ["window", "crypto", "hello"]
+    assert [problem.message.split(": ")[0] for problem in problems] == [
+        "b.yaml:2",
+        "golden.yaml:17",
+        "golden.yaml:21",
+        "z.yaml:1",
+    ]
+
+
+def test_a_file_as_windows_writes_it_is_read(tmp_path: Path) -> None:
+    (tmp_path / "golden.yaml").write_bytes(b"\xef\xbb\xbf" + GOOD.replace("\n", "\r\n").encode())
+    assert len(load(tmp_path, ("*.yaml",)).questions) == 3

@@ -62,6 +62,26 @@ def test_a_rename_is_followed_and_written_with_every_comment_kept(tmp_path, doc,
     assert [one.golden.id for one in find_stale(load(root, ("*.yaml",)), documents)] == ["gone"]
 
 
+def test_a_page_that_only_moved_is_followed_by_its_name_also_where_it_is_cited(tmp_path):
+    text = (
+        "- id: costs\n  question: What does it cost?\n  relevant:\n    - doc: old/refunds\n"
+        "      section: [Costs]\n  answer: {{cite: [{cited}, shipping]}}\n"
+    )
+    (tmp_path / "golden.yaml").write_text(text.format(cited="old/refunds"), encoding="utf-8")
+    documents = (REFUNDS, SHIPPING)
+    apply(mends(find_stale(load(tmp_path, ("*.yaml",)), documents), documents), tmp_path)
+    written = (tmp_path / "golden.yaml").read_text(encoding="utf-8")
+    assert written == text.replace("old/", "").format(cited="refunds")
+    assert find_stale(load(tmp_path, ("*.yaml",)), documents) == ()
+
+
+def test_a_page_of_that_name_without_the_heading_is_not_it(tmp_path):
+    (tmp_path / "golden.yaml").write_text(
+        "- id: a\n  question: b\n  relevant: [{doc: old/refunds, section: [Colours]}]\n", encoding="utf-8"
+    )
+    assert mends(find_stale(load(tmp_path, ("*.yaml",)), (REFUNDS,)), (REFUNDS,)) == ()
+
+
 def test_what_two_sections_say_is_for_a_person(tmp_path):
     twice = document("Faq", LIMIT, "k3")
     root = golden_in(tmp_path, "returns", "Deadline")

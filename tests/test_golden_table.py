@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from dataclasses import replace
 from pathlib import Path
 
@@ -32,6 +33,8 @@ EXPECTED = st.builds(
     must_contain=st.lists(st.lists(WORDS, min_size=1, max_size=3).map(tuple), max_size=2).map(tuple),
     must_not_contain=LIST,
     cite=LIST,
+).filter(
+    lambda wanted: not {text for group in wanted.must_contain for text in group} & {*wanted.must_not_contain}
 )
 COMMON = {
     "id": WORDS,
@@ -47,7 +50,12 @@ QUESTIONS = st.one_of(
     st.builds(
         Golden,
         **COMMON,
-        kind=st.sampled_from([QuestionKind.QUESTION, QuestionKind.FOLLOWUP]),
+        relevant=SOURCES.map(tuple),
+    ),
+    st.builds(
+        Golden,
+        **COMMON | {"history": st.lists(WORDS, min_size=1, max_size=3).map(tuple)},
+        kind=st.just(QuestionKind.FOLLOWUP),
         relevant=SOURCES.map(tuple),
     ),
     st.builds(Golden, **COMMON, answerable=st.just(False)),
@@ -77,6 +85,14 @@ def test_a_golden_file_read_back_is_the_same_set(questions, tmp_path_factory):
 def test_the_project_s_own_questions_survive_a_spreadsheet():
     questions = load(ROOT, ("evals/*.yaml",)).questions
     assert bare(from_csv(to_csv(questions), file="t.csv")) == bare(questions)
+
+
+@pytest.mark.parametrize("separator", [";", "\t"])
+def test_a_table_of_another_country_s_spreadsheet_is_read(separator):
+    lines = ("id,question,answerable", 'coins,"Coins, or notes?",false')
+    text = "\r\n".join(separator.join(next(csv.reader([line]))) for line in lines)
+    (golden,) = from_csv(text, file="t.csv")
+    assert (golden.id, golden.question) == ("coins", "Coins, or notes?")
 
 
 def test_no_cell_is_a_formula():

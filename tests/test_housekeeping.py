@@ -72,6 +72,11 @@ def test_a_killed_holder_holds_nothing(tmp_path):
         ("Order #48213 is late", "Order [number] is late"),
         ("tracking 1Z999AA10123456784", "tracking [number]"),
         ("电话13812345678", "电话[number]"),
+        ("where is my order 48213", "where is my order [number]"),
+        ("Invoice no. 4821 is wrong", "Invoice no. [number] is wrong"),
+        ("订单号：48213 呢", "订单号：[number] 呢"),
+        ("204418 has not arrived", "[number] has not arrived"),
+        ("1z999aa10123456784?", "[number]?"),
     ],
 )
 def test_what_points_to_a_person_or_an_order_is_taken_out(text, left):
@@ -87,6 +92,8 @@ def test_what_points_to_a_person_or_an_order_is_taken_out(text, left):
         "Fennbrook K2 kettle, 1.7 l, 2200 W",
         "Opened at 10:30, model 2024",
         "保修期是24个月吗",
+        "Do you ship an order of 100 cups, or of 12000 g?",
+        "It costs 1234.50 in all",
     ],
 )
 def test_what_a_question_is_about_stays(text):

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from kbtool.cli.options import DEFAULT_CONFIG, Config
-from kbtool.errors import ConfigError
-
-if TYPE_CHECKING:
-    import socket
 
 app = typer.Typer(help="The embedded Dify-compatible engine.", no_args_is_help=True)
 
@@ -31,11 +27,13 @@ def serve(
     import uvicorn
 
     from kbtool.cli.connect import APP_KEY, DATASET_KEY, engine_settings
+    from kbtool.cli.listening import listen
     from kbtool.config import load
     from kbtool.embedded import create_app
 
     settings = load(config)
-    listening = _listen(host, port)
+    free = port + 1 if port < 65535 else 0
+    listening = listen(host, port, hint=f"Take another port: kbtool embedded serve --port {free}")
     keys = {
         "dataset_key": os.environ.get("DIFY_DATASET_KEY", DATASET_KEY),
         "app_key": os.environ.get("DIFY_APP_KEY", APP_KEY),
@@ -46,21 +44,3 @@ def serve(
     if "DIFY_DATASET_KEY" not in os.environ:
         typer.echo(f"Try: curl -H 'Authorization: Bearer {DATASET_KEY}' {address}/datasets")
     uvicorn.Server(uvicorn.Config(engine, log_level="warning")).run(sockets=[listening])
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    """A bound socket, or the sentence that says who cannot have the port."""
-    import socket
-
-    listening = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
-    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listening.bind((host, port))
-        listening.listen(128)
-    except OSError as error:
-        listening.close()
-        raise ConfigError(
-            f"{host}:{port} cannot be listened on: {error.strerror or error}",
-            hint=f"Take another port: kbtool embedded serve --port {port + 1 if port < 65535 else 0}",
-        ) from error
-    return listening

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kbtool.cli import show
+from kbtool.cli import judge, show
 from kbtool.cli.options import DEFAULT_CONFIG, Config, Json
 from kbtool.cli.verdict import channels, conclude, message_of, message_of_error, tell, write_report
 from kbtool.errors import KbtoolError
@@ -24,6 +25,10 @@ app = typer.Typer(help="Ask the golden questions, judge, compare, report.", no_a
 Run = Annotated[str, typer.Argument(help="A run's id, or `latest`.")]
 Strict = Annotated[bool, typer.Option("--strict", help="Exit 6 when there is something to watch.")]
 JUnit = Annotated[Path | None, typer.Option("--junit", help="Also write the verdict as JUnit XML.")]
+
+
+app.command("judge")(judge.judge)
+app.command("label")(judge.label)
 
 
 @app.callback()
@@ -177,6 +182,8 @@ def _show_estimate(project: Project, ask: Ask, *, as_json: bool) -> None:
         + ", ".join(show.number(*call) for call in calls if call[0])
         + f"; and up to {found.again} of the questions again, to confirm what flipped."
     )
+    if found.judged:
+        typer.echo(f"And up to {show.number(found.judged, 'answer')} to the judge of [judge].")
     if not found.chats:
         return
     if found.tokens is None:
@@ -250,7 +257,10 @@ async def _ask(project: Project, ask: Ask, *, as_json: bool) -> Evaluation:
     needs_app = ask.target != "retrieval"
     with show.progress(is_quiet=as_json) as progress:
         async with connect(project.settings, needs_app=needs_app) as client:
-            return await evaluation.run(project, client, ask, progress=progress, begins=_say_run)
+            key = os.environ.get("LLM_KEY", "").strip()
+            return await evaluation.run(
+                project, client, ask, progress=progress, begins=_say_run, judge_key=key
+            )
 
 
 def _say_run(spec: RunSpec) -> None:

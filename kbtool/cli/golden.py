@@ -10,13 +10,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from kbtool.cli import show
 from kbtool.cli.options import DEFAULT_CONFIG, Config, Json
 from kbtool.errors import ConfigError, Exit, GoldenError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from kbtool.config import Settings
     from kbtool.evaluate.project import Project
     from kbtool.evaluate.record import Golden
+    from kbtool.golden import Stale
     from kbtool.golden.mend import Mend
     from kbtool.golden.stats import Stats
 
@@ -33,13 +37,21 @@ def golden() -> None:
 
 @app.command()
 def lint(config: Config = DEFAULT_CONFIG, as_json: Json = False) -> None:
-    """Check the golden files: form, and whether documents, headings and evidence still stand there."""
-    project = _project(config)
-    questions, stale = project.questions, project.stale
-    doubles = _doubles(questions.questions)
+    """Check the golden files: form, duplicates, and whether documents, headings and evidence still stand.
+
+    Exits 1 for what is wrong in the files, 4 for questions that only no longer fit the pages.
+    """
+    from kbtool.config import load
+    from kbtool.golden import check
+
+    settings = load(config)
+    read, problems = check(settings.root, settings.evals.golden)
+    questions, stale = (read.questions, ()) if problems else _against_corpus(settings)
+    doubles = _doubles(questions)
     if as_json:
         report = {
-            "questions": len(questions.questions),
+            "questions": len(questions),
+            "problems": [problem.message for problem in problems],
             "stale": [
                 {"id": one.golden.id, "file": one.golden.file, "line": one.golden.line, "reason": one.reason}
                 for one in stale
@@ -48,20 +60,52 @@ def lint(config: Config = DEFAULT_CONFIG, as_json: Json = False) -> None:
         }
         typer.echo(json.dumps(report, ensure_ascii=False, indent=1))
     else:
-        for one in stale:
-            typer.echo(str(one))
-        for first, *others in doubles:
-            for other in others:
-                typer.echo(f"{other.file}:{other.line}: {other.id}: asks the same as {first.id}")
-        kinds = Counter(
-            "smalltalk" if g.kind.value == "smalltalk" else "answerable" if g.answerable else "unanswerable"
-            for g in questions.questions
-        )
-        told = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
-        typer.echo(f"{len(questions.questions)} questions ({told}); {len(stale)} stale.")
-        typer.echo("Next: " + ("kbtool golden fix" if stale else "kbtool eval weekly"))
+        _show_lint(questions, problems, stale, doubles)
+    if problems or doubles:
+        raise typer.Exit(Exit.ERROR)
     if stale:
         raise typer.Exit(Exit.INVALID)
+
+
+def _against_corpus(settings: Settings) -> tuple[tuple[Golden, ...], tuple[Stale, ...]]:
+    from kbtool import corpus
+    from kbtool.evaluate.project import Project
+
+    project = Project.of(settings, corpus.load(settings))
+    return project.questions.questions, project.stale
+
+
+def _show_lint(
+    questions: Sequence[Golden],
+    problems: Sequence[GoldenError],
+    stale: Sequence[Stale],
+    doubles: Sequence[Sequence[Golden]],
+) -> None:
+    for problem in problems:
+        typer.echo(problem.message + (f"  ({problem.hint})" if problem.hint else ""))
+    for one in stale:
+        typer.echo(str(one))
+    for first, *others in doubles:
+        for other in others:
+            typer.echo(f"{other.file}:{other.line}: {other.id}: asks the same as {first.id}")
+    if problems:
+        typer.echo(
+            f"{show.number(len(problems), 'mistake')}; whether the questions fit the pages was not checked."
+        )
+        typer.echo("Next: mend them, then kbtool golden lint")
+        return
+    kinds = Counter(
+        "smalltalk" if g.kind.value == "smalltalk" else "answerable" if g.answerable else "unanswerable"
+        for g in questions
+    )
+    told = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
+    typer.echo(f"{len(questions)} questions{f' ({told})' if told else ''}; {len(stale)} stale.")
+    if doubles:
+        typer.echo("Next: drop the questions that ask the same, which would count twice")
+    elif not questions:
+        typer.echo("Next: kbtool golden suggest")
+    else:
+        typer.echo("Next: " + ("kbtool golden fix" if stale else "kbtool eval weekly"))
 
 
 @app.command()
@@ -230,7 +274,7 @@ def _show_stats(found: Stats) -> None:
             typer.echo(f"  … and {len(bare) - SHOWN} more (--json shows all)")
 
 
-def _doubles(questions: tuple[Golden, ...]) -> list[list[Golden]]:
+def _doubles(questions: Sequence[Golden]) -> list[list[Golden]]:
     """Questions that ask the same in the same place, by more than their ids."""
     from kbtool.script import fold
 
@@ -263,11 +307,11 @@ def _paraphrases(settings: Settings, questions: tuple[Golden, ...], most: int) -
     import os
 
     from kbtool.golden.paraphrase import paraphrases
+    from kbtool.golden.propose import without_paraphrase
     from kbtool.llm import Model
 
     model = Model(settings.llm.base_url, settings.llm.model, os.environ.get("LLM_KEY", "").strip())
-    plain = [one for one in questions if one.answerable and not one.history and "paraphrase" not in one.tags]
-    return asyncio.run(paraphrases(plain[:most], model))
+    return asyncio.run(paraphrases(without_paraphrase(questions)[:most], model))
 
 
 def _questions(settings: Settings) -> tuple[Golden, ...]:

@@ -26,6 +26,7 @@ _WORDS = {
     "verify": "Reading back",
     "delete": "Deleting",
     "ask": "Asking",
+    "judge": "Judging",
     "embed": "Embedding",
 }
 _DONE = {"send": "sent", "verify": "read back", "delete": "deleted"}

@@ -19,7 +19,8 @@ class Estimate:
     """Calls of a run, and what its messages would cost if they were like those of the run `measured_by`.
 
     `tokens` and `price` are None where no run has told them: unknown is never 0. `again` is the most
-    questions that confirmation could ask a second time.
+    questions that confirmation could ask a second time, `judged` the most calls of the judge of kb.toml
+    (one an answer; what it has judged before costs nothing).
     """
 
     questions: int
@@ -30,6 +31,7 @@ class Estimate:
     price: float | None = None
     currency: str = ""
     measured_by: str = ""
+    judged: int = 0
 
 
 def estimate(project: Project, ask: Ask) -> Estimate:
@@ -52,6 +54,7 @@ def estimate(project: Project, ask: Ask) -> Estimate:
         price=float(price * chats) if price is not None and chats else None,
         currency=next((reply.currency for reply in replies if reply.currency), ""),
         measured_by=run_id if chats else "",
+        judged=searches if chats and project.settings.judge.is_set else 0,
     )
 
 

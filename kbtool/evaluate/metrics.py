@@ -11,11 +11,11 @@ that could not be asked are counted apart; a metric over nothing is None.
 from __future__ import annotations
 
 import math
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 
-from kbtool.evaluate.record import Golden, Outcome, QuestionKind, Result
+from kbtool.evaluate.record import Outcome, QuestionKind, Result
 
 SMALLEST_SLICE = 15
 """Below it a slice shows counts only: at 85 % its interval would be wider than 36 points."""
@@ -73,15 +73,37 @@ class Scores:
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """The headline for the questions of one tag, language or inbox (`by`)."""
+    """The questions of one tag, language or inbox (`by`): the headline, and what became of the answers.
+
+    `good_answers` and `refusals` are as in `Metrics`, over nothing where no answer was asked for.
+    """
 
     by: str
     name: str
     found: Rate
+    good_answers: Rate = Rate(0, 0)
+    refusals: Rate = Rate(0, 0)
 
     @property
     def has_rate(self) -> bool:
         return self.found.n >= SMALLEST_SLICE
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What the answers of a run took. None where nothing is known; sums only over what is known.
+
+    `seconds` are the median and the 95th percentile of an answer. `tokens`, and `price` (a decimal as text,
+    in `currency`), are those of `tokens_of` and `price_of` answers: unless that is all, the run took more.
+    """
+
+    answers: int
+    seconds: tuple[float, float] | None = None
+    tokens: int | None = None
+    tokens_of: int = 0
+    price: str | None = None
+    price_of: int = 0
+    currency: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +129,7 @@ class Metrics:
     auroc: float | None
     scores: Scores
     slices: tuple[Slice, ...]
+    spent: Spent = Spent(0)
 
     @property
     def first_hit(self) -> Rate:
@@ -134,7 +157,8 @@ def summarize(results: Sequence[Result], *, k: int) -> Metrics:
         evidence=_place_level({r.golden.id: ranks for r in findable if (ranks := _evidence_ranks(r))}, k),
         auroc=_auroc(questions),
         scores=_scores(questions),
-        slices=_slices(findable),
+        slices=_slices(questions),
+        spent=_spent(asked),
     )
 
 
@@ -236,23 +260,46 @@ def _scores(results: Sequence[Result]) -> Scores:
     )
 
 
+def _spent(results: Sequence[Result]) -> Spent:
+    replies = [r.reply for r in results if r.reply.answer is not None]
+    seconds = sorted(reply.latency for reply in replies if reply.latency is not None)
+    tokens = [reply.tokens for reply in replies if reply.tokens is not None]
+    # Of several currencies nothing is summed: a total of euros and yuan is a number without a meaning.
+    currencies = {reply.currency for reply in replies if reply.price is not None}
+    prices = [Decimal(r.price) for r in replies if r.price is not None] if len(currencies) == 1 else []
+    return Spent(
+        answers=len(replies),
+        seconds=(_at(seconds, 0.5), _at(seconds, 0.95)) if seconds else None,
+        tokens=sum(tokens) if tokens else None,
+        tokens_of=len(tokens),
+        price=f"{sum(prices, Decimal(0)):f}" if prices else None,
+        price_of=len(prices),
+        currency=next(iter(currencies)) if prices else "",
+    )
+
+
+def _at(ordered: Sequence[float], share: float) -> float:
+    """The smallest value that at least this share of them does not exceed (nearest rank)."""
+    return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
+
+
 def _slices(results: Sequence[Result]) -> tuple[Slice, ...]:
     """By tag, language and inbox, the largest first."""
-    slices: list[Slice] = []
-    for by, names_of in _SLICED_BY.items():
-        hits: Counter[str] = Counter()
-        asked: Counter[str] = Counter()
-        for result in results:
-            for name in filter(None, names_of(result.golden)):
-                asked[name] += 1
-                hits[name] += result.outcome is Outcome.PASS
-        names = sorted(asked, key=lambda name: (-asked[name], name))
-        slices += [Slice(by, name, Rate(hits[name], asked[name])) for name in names]
-    return tuple(slices)
+    groups: dict[tuple[str, str], list[Result]] = {}
+    for result in results:
+        golden = result.golden
+        names = [("tag", tag) for tag in dict.fromkeys(golden.tags)]
+        for key in (*names, ("language", golden.lang), ("inbox", golden.inbox)):
+            if key[1]:
+                groups.setdefault(key, []).append(result)
+    slices = [_slice(by, name, group) for (by, name), group in groups.items()]
+    kinds = ("tag", "language", "inbox")
+    return tuple(sorted(slices, key=lambda one: (kinds.index(one.by), -one.found.n, one.name)))
 
 
-_SLICED_BY: Mapping[str, Callable[[Golden], Iterable[str]]] = {
-    "tag": lambda golden: golden.tags,
-    "language": lambda golden: (golden.lang,),
-    "inbox": lambda golden: (golden.inbox,),
-}
+def _slice(by: str, name: str, results: Sequence[Result]) -> Slice:
+    findable = [r for r in results if r.golden.answerable]
+    answered = [r for r in findable if r.reply.answer is not None]
+    refusable = [r for r in results if not r.golden.answerable and r.outcome is not None]
+    good = Rate(sum(r.is_correct for r in answered), len(answered))
+    return Slice(by, name, _passed(findable), good, _passed(refusable))

@@ -6,11 +6,12 @@ Two runs compare, resume or are pinned only where these descriptions agree.
 from __future__ import annotations
 
 import difflib
+import re
 import secrets
 import subprocess
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from kbtool import golden as golden_files
@@ -20,9 +21,12 @@ from kbtool.dify.client import DifyClient
 from kbtool.dify.objects import Dataset
 from kbtool.errors import ConfigError, RunInvalid
 from kbtool.evaluate.baseline import Baseline
+from kbtool.evaluate.history import SPEC, runs_folder
 from kbtool.evaluate.record import Golden, RunSpec
 from kbtool.golden import GoldenSet, Stale
 from kbtool.sync.render import Rendered, corpus_hash, render_all
+
+_STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d{6}-\d{3}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +93,7 @@ def outline(project: Project, ask: Ask) -> RunSpec:
     stale = {one.golden.id: one.golden for one in project.stale if one.golden.id in ids}
     now = datetime.now(UTC)
     return RunSpec(
-        run_id=f"{now:%Y-%m-%dT%H%M%S}-{now.microsecond // 1000:03d}{secrets.token_hex(1)}",
+        run_id=_next_id(now, [path.parent.name for path in runs_folder(settings).glob(f"*/{SPEC}")]),
         started=now.isoformat(timespec="seconds"),
         target=ask.target,
         dataset=settings.dify.dataset,
@@ -100,6 +104,7 @@ def outline(project: Project, ask: Ask) -> RunSpec:
         retrieval=settings.retrieval_profile.as_json(),
         k=settings.retrieval.top_k,
         threshold=settings.handoff.threshold,
+        policy=asdict(settings.policy),
         commit=_commit(settings.root),
         corpus_hash=corpus_hash(project.rendered),
         golden_hash=project.questions.hash,
@@ -110,6 +115,24 @@ def outline(project: Project, ask: Ask) -> RunSpec:
         stale_critical=tuple(sorted(id_ for id_, golden in stale.items() if golden.critical)),
         tags=ask.tags,
     )
+
+
+def _next_id(now: datetime, runs: Iterable[str]) -> str:
+    """An id that sorts after those of all runs there are, also when the clock went backwards.
+
+    "The latest run" and "the runs before this one" are told by it, and must not turn around with a clock.
+    """
+    newest = max((found[0] for name in runs if (found := _STAMP.match(name))), default="")
+    stamp = _stamp(now)
+    if newest >= stamp:
+        day, _, milliseconds = newest.rpartition("-")
+        last = datetime.strptime(f"{day}.{milliseconds}+0000", "%Y-%m-%dT%H%M%S.%f%z")
+        stamp = _stamp(last + timedelta(milliseconds=1))
+    return stamp + secrets.token_hex(1)
+
+
+def _stamp(at: datetime) -> str:
+    return f"{at:%Y-%m-%dT%H%M%S}-{at.microsecond // 1000:03d}"
 
 
 def asked_of(project: Project, tags: Sequence[str]) -> list[Golden]:

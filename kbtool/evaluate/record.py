@@ -104,7 +104,11 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What came back for one question. `error` is empty or one sentence; then the rest means nothing."""
+    """What came back for one question. `error` is empty or one sentence; then the rest means nothing.
+
+    `latency` are the seconds of the app's answer, or of the search where only that was asked. `tokens` and
+    `price` (a decimal, in `currency`) are of the whole conversation, None where not known, never 0 for it.
+    """
 
     id: str
     content_hash: str
@@ -179,6 +183,7 @@ class RunSpec:
     retrieval: Mapping[str, object] = field(default_factory=dict)
     k: int = 5
     threshold: float = 0.5
+    policy: Mapping[str, object] = field(default_factory=dict)
     commit: str = ""
     corpus_hash: str = ""
     golden_hash: str = ""

@@ -1,7 +1,8 @@
 """Ask the golden questions, and keep what came back before anything is made of it.
 
 Each reply is one line of `replies.jsonl`, written the moment it is there: a run that is killed resumes
-where it stopped and asks nothing twice. A reply that is an error is kept too; resuming asks that one again.
+where it stopped and asks nothing twice, but for the questions that were under way (their answers were
+lost with the process). A reply that is an error is kept too; resuming asks that one again.
 """
 
 from __future__ import annotations
@@ -9,17 +10,18 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from kbtool.chunk import BREADCRUMB
 from kbtool.dify.client import DifyClient
 from kbtool.dify.objects import RetrievalProfile
 from kbtool.errors import ExportError, RunInvalid, ServiceError
 from kbtool.evaluate.record import Found, Golden, QuestionKind, Reply, RunSpec
-from kbtool.model import Hit, Question
+from kbtool.model import Answer, Hit, Question
 from kbtool.sync.render import Rendered
 from kbtool.sync.waiting import Progress, quiet
 
@@ -82,74 +84,145 @@ class Asker:
     async def ask(
         self, questions: Sequence[Golden], results: Path, *, progress: Progress = quiet
     ) -> dict[str, Reply]:
-        """Replies by question id: those already in `results`, and the missing ones, asked now."""
-        kept = read_replies(results)
-        replies = {
-            golden.id: reply
-            for golden in questions
-            if (reply := kept.get(golden.id))
-            and not reply.error
-            and reply.content_hash == golden.content_hash
-        }
-        missing = [golden for golden in questions if golden.id not in replies]
-        failed_in_a_row, last_error = 0, ""
-        gate = asyncio.Semaphore(self.concurrency)
+        """Replies by question id: those already in `results`, and the missing ones, asked now.
+
+        One process at a time may ask for a run (`weekly.py` has the lock). Raises RunInvalid where the server
+        died, ExportError where a reply cannot be written.
+        """
         results.parent.mkdir(parents=True, exist_ok=True)
+        run = results.parent.name
+        replies = _usable(read_replies(results), questions)
+        failures = _InARow()
+        pending = iter([golden for golden in questions if golden.id not in replies])
         _drop_half_line(results)
-        with results.open("a", encoding="utf-8") as file:
+        with results.open("ab", buffering=0) as file:
 
-            async def one(golden: Golden) -> None:
-                nonlocal failed_in_a_row, last_error
-                async with gate:
-                    if failed_in_a_row >= self.patience:
-                        return
+            async def ask_on() -> None:
+                for golden in pending:
                     reply = await self._reply(golden)
-                failed_in_a_row = failed_in_a_row + 1 if reply.error else 0
-                last_error = reply.error or last_error
-                replies[golden.id] = reply
-                file.write(json.dumps(asdict(reply), ensure_ascii=False) + "\n")
-                file.flush()
-                progress("ask", len(replies), len(questions))
+                    _append(file, reply, results)
+                    replies[golden.id] = reply
+                    failures.count(reply)
+                    progress("ask", len(replies), len(questions))
+                    if failures.number >= self.patience:
+                        return
 
-            async with asyncio.TaskGroup() as group:
-                for golden in missing:
-                    group.create_task(one(golden))
-        if failed_in_a_row >= self.patience:
+            await _together([ask_on() for _ in range(self.concurrency)])
+        if failures.number >= self.patience:
             raise RunInvalid(
-                f"{failed_in_a_row} questions in a row could not be asked: {last_error}",
-                hint=f"When the server is back: kbtool eval run --resume {results.parent.name}",
+                f"{failures.number} questions in a row could not be asked: {failures.last}",
+                hint=f"When the server is back: kbtool eval run --resume {run}",
             )
         return replies
 
     async def _reply(self, golden: Golden) -> Reply:
-        started = time.monotonic()
         reply = Reply(golden.id, golden.content_hash)
         try:
             if self.asks_retrieval and golden.kind is not QuestionKind.SMALLTALK:
                 profile = replace(self.retrieval, top_k=max(self.depth, self.retrieval.top_k))
+                started = time.monotonic()
                 hits = await self.client.retrieve(self.dataset_id, golden.question, profile)
-                reply = replace(reply, retrieved=self.resolver.resolve(hits))
+                took = time.monotonic() - started
+                reply = replace(reply, retrieved=self.resolver.resolve(hits), latency=took)
             if self.asks_app:
                 reply = await self._ask_app(golden, reply)
         except ServiceError as error:
             return Reply(golden.id, golden.content_hash, error=error.message)
-        return replace(reply, latency=time.monotonic() - started)
+        return reply
 
     async def _ask_app(self, golden: Golden, reply: Reply) -> Reply:
-        """In one fresh conversation, which what was said before has opened."""
+        """In one fresh conversation, which what was said before has opened.
+
+        The latency is the question's own; tokens and price are of the whole conversation, which is what a
+        customer's would have cost.
+        """
         conversation = ""
-        for before in golden.history:
-            said = await self.client.chat(Question(before), user=USER, conversation_id=conversation)
-            conversation = said.conversation_id
-        question = Question(golden.question, golden.history)
-        answer = await self.client.chat(question, user=USER, conversation_id=conversation)
+        answers: list[Answer] = []
+        questions = [Question(text) for text in golden.history]
+        for question in (*questions, Question(golden.question, golden.history)):
+            started = time.monotonic()
+            answer = await self.client.chat(question, user=USER, conversation_id=conversation)
+            latency = time.monotonic() - started
+            conversation = answer.conversation_id
+            answers.append(answer)
         return replace(
             reply,
             answer=answer.text,
             cited=self.resolver.resolve(answer.hits),
-            tokens=answer.tokens,
-            price=answer.price,
+            latency=latency,
+            tokens=_total_tokens(answers),
+            price=_total_price(answers),
             currency=answer.currency,
+        )
+
+
+class _InARow:
+    """How many questions in a row failed, and why the last one did."""
+
+    def __init__(self) -> None:
+        self.number, self.last = 0, ""
+
+    def count(self, reply: Reply) -> None:
+        self.number = self.number + 1 if reply.error else 0
+        self.last = reply.error or self.last
+
+
+async def _together(work: Iterable[Awaitable[None]]) -> None:
+    """All at once; where one fails, the others are ended and what it raised is raised as it is."""
+    tasks = [asyncio.ensure_future(one) for one in work]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _total_tokens(answers: Sequence[Answer]) -> int | None:
+    """None as soon as one is not known: a part of the tokens is not the tokens."""
+    tokens = [answer.tokens for answer in answers if answer.tokens is not None]
+    return sum(tokens) if len(tokens) == len(answers) else None
+
+
+def _total_price(answers: Sequence[Answer]) -> str | None:
+    """The sum as a decimal; None as soon as one is not known, or is of another currency."""
+    prices = [price for answer in answers if (price := _price(answer)) is not None]
+    is_whole = len(prices) == len(answers) and len({answer.currency for answer in answers}) == 1
+    return f"{sum(prices):f}" if is_whole else None
+
+
+def _price(answer: Answer) -> Decimal | None:
+    """What the answer cost. Dify says 0 of a model without a price list: that is not known, not free."""
+    try:
+        price = Decimal(answer.price) if answer.price else None
+    except InvalidOperation:
+        return None
+    if price is None or not price.is_finite() or (price == 0 and answer.tokens != 0):
+        return None
+    return price
+
+
+def _usable(kept: Mapping[str, Reply], questions: Sequence[Golden]) -> dict[str, Reply]:
+    """The kept replies to these questions as they are today; one that is an error is asked again."""
+    return {
+        golden.id: reply
+        for golden in questions
+        if (reply := kept.get(golden.id)) and not reply.error and reply.content_hash == golden.content_hash
+    }
+
+
+def _append(file: BinaryIO, reply: Reply, path: Path) -> None:
+    """One line, straight to the file, so that a process that is killed has lost nothing that it was told."""
+    line = (json.dumps(asdict(reply), ensure_ascii=False) + "\n").encode()
+    try:
+        written = file.write(line)
+        why = "" if written == len(line) else "no space left"
+    except OSError as error:
+        why = error.strerror or type(error).__name__
+    if why:
+        raise ExportError(
+            f"{path}: a reply cannot be written ({why})",
+            hint=f"Then go on with it: kbtool eval run --resume {path.parent.name}",
         )
 
 

@@ -8,9 +8,9 @@ This is an edge: it asks servers and writes files. What the numbers mean is deci
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 from kbtool import tune
@@ -40,6 +40,7 @@ from kbtool.evaluate.history import (
     resume_hint,
     runs_folder,
 )
+from kbtool.evaluate.judging import judge_results, labels_of
 from kbtool.evaluate.metrics import Metrics, summarize
 from kbtool.evaluate.project import Ask, Project, describe, fresh, outline, part_of, require_same
 from kbtool.evaluate.record import Golden, Outcome, Reply, Result, RunSpec
@@ -48,6 +49,7 @@ from kbtool.evaluate.score import score_all
 from kbtool.evaluate.threshold import changed_since, propose
 from kbtool.evaluate.view import View
 from kbtool.golden import Stale
+from kbtool.judge.verdicts import Judged, read_judged, with_opinions
 from kbtool.lock import only_one
 from kbtool.sync.waiting import Progress, quiet
 
@@ -66,6 +68,7 @@ class Evaluation:
     verdict: Verdict
     proposal: tune.Proposal
     earlier: tuple[Remembered, ...]
+    judged: Judged | None = None
 
     @property
     def report(self) -> Path:
@@ -104,8 +107,11 @@ async def run(
     *,
     progress: Progress = quiet,
     begins: Callable[[RunSpec], None] = unannounced,
+    judge_key: str = "",
 ) -> Evaluation:
     """Ask the questions and judge the answers. `begins` is told of the run before anything is asked.
+
+    `judge_key` is for the model of [judge], where there is one.
 
     A server that is not there, or dies midway, makes a run that proves nothing, with a report, and that can
     be resumed. Raises RunInvalid where the dataset does not hold the corpus, or the run to resume was another
@@ -113,6 +119,8 @@ async def run(
     """
     baseline = project.baseline  # read first: a broken file must not cost a run
     before(runs_folder(project.settings) / LATEST)
+    if project.settings.judge.is_set:
+        labels_of(project.settings)
     try:
         dataset = await require_current(project, client)
         spec = await describe(project, client, dataset, ask)
@@ -128,9 +136,9 @@ async def run(
         begins(spec)
         asking = Rounds(asker(project, client, dataset, spec), folder, progress)
         questions = fresh(project, spec)
-        started = datetime.now(UTC)
+        started = time.monotonic()  # the clock on the wall may go backwards
         replies = await asking.everything(questions)
-        seconds = spec.seconds + (datetime.now(UTC) - started).total_seconds()
+        seconds = spec.seconds + time.monotonic() - started
         spec = replace(spec, seconds=seconds, engine=client.engine, version=client.version)
         results = score_all(questions, replies, spec, project.settings.policy)
         comparison = _compare(project, baseline, results, spec, before(folder))
@@ -138,6 +146,8 @@ async def run(
         confirmed = await asking.again([golden for golden in questions if golden.id in again])
         spec = replace(spec, is_finished=not asking.died)
         write_spec(spec, folder / SPEC)
+        if project.settings.judge.is_set and not asking.died:
+            await judge_results(project.settings, folder, results, key=judge_key, progress=progress)
     return _conclude(project, folder, spec, replies, confirmed, died=asking.died, strict=ask.strict)
 
 
@@ -182,8 +192,9 @@ async def pin_run(project: Project, client: DifyClient, run_id: str, why: str) -
     require_same(spec, today, hint="Make a new run and pin that: kbtool eval weekly")
     evaluation = reopen(project, spec.run_id)
     questions = [result.golden for result in evaluation.results]
-    (folder / PINNED).unlink(missing_ok=True)
-    replies = await asker(project, client, dataset, spec).ask(questions, folder / PINNED)
+    with only_one(folder / LOCK, what=f"The run {spec.run_id}", error=RunInvalid):
+        (folder / PINNED).unlink(missing_ok=True)
+        replies = await asker(project, client, dataset, spec).ask(questions, folder / PINNED)
     baseline = pin(
         evaluation.results,
         evaluation.spec,
@@ -246,7 +257,8 @@ def _conclude(
 ) -> Evaluation:
     """Everything that follows from the replies. `died` is why not everything was asked."""
     questions = fresh(project, spec)
-    results = score_all(questions, replies, spec, project.settings.policy)
+    judged = read_judged(folder)
+    results = with_opinions(score_all(questions, replies, spec, project.settings.policy), judged)
     earlier = before(folder)
     comparison = _compare(project, project.baseline, results, spec, earlier)
     confirmations = _passes(questions, confirmed, spec, project.settings)
@@ -280,6 +292,7 @@ def _conclude(
             changed=changed,
         ),
         earlier=earlier,
+        judged=judged,
     )
 
 

@@ -9,6 +9,6 @@ propose    questions that nobody has asked yet, for a person to review
 """
 
 from kbtool.golden.places import SlugIndex, Stale, covers, find_stale, holds, resolve
-from kbtool.golden.reading import GoldenSet, load
+from kbtool.golden.reading import GoldenSet, check, load
 
-__all__ = ["GoldenSet", "SlugIndex", "Stale", "covers", "find_stale", "holds", "load", "resolve"]
+__all__ = ["GoldenSet", "SlugIndex", "Stale", "check", "covers", "find_stale", "holds", "load", "resolve"]

@@ -1,14 +1,15 @@
 """Follow renames: where a stale question's answer stands now, if that is beyond doubt.
 
 A page that was renamed or moved, or a heading that was reworded, still says what the question's evidence
-says. Where exactly one section of the corpus does, the question means that one. Everything else (two such
-sections, no evidence, evidence gone) is for a person.
+says. Where exactly one section of the corpus does, the question means that one. Without evidence a page that
+only moved is followed by its own name, the last part of its slug. A page that an answer must cite moves with
+the source of the same name. Everything else (two such sections, evidence gone) is for a person.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,13 +28,17 @@ _SHORTEST_EVIDENCE = 6
 
 @dataclass(frozen=True, slots=True)
 class Mend:
-    """The `place`-th source (from 0) of a question, as it is and as it should be; `why` says what moved."""
+    """The `place`-th source (from 0) of a question, as it is and as it should be; `why` says what moved.
+
+    With `is_cited` it is the `place`-th page that the answer must cite.
+    """
 
     golden: Golden
     place: int
     before: Relevant
     after: Relevant
     why: str
+    is_cited: bool = False
 
 
 def mends(stale: Sequence[Stale], documents: Sequence[Document]) -> tuple[Mend, ...]:
@@ -44,6 +49,18 @@ def mends(stale: Sequence[Stale], documents: Sequence[Document]) -> tuple[Mend, 
 
 
 def _mends_of(golden: Golden, documents: Sequence[Document], index: SlugIndex) -> Iterator[Mend]:
+    found = list(_moved_sources(golden, documents, index))
+    yield from found
+    pages = {mend.before.doc: mend.after.doc for mend in found}
+    for place, doc in enumerate(golden.expected.cite):
+        if index.find(doc) is None:
+            after = pages.get(doc) or _same_name(documents, doc)
+            if after:
+                why = "the page was renamed or moved"
+                yield Mend(golden, place, Relevant(doc), Relevant(after), why, is_cited=True)
+
+
+def _moved_sources(golden: Golden, documents: Sequence[Document], index: SlugIndex) -> Iterator[Mend]:
     for place, relevant in enumerate(golden.relevant):
         document = index.find(relevant.doc)
         if document is not None and _stands(document, relevant):
@@ -74,6 +91,10 @@ def _elsewhere_in(document: Document, relevant: Relevant) -> Relevant | None:
 
 def _moved(documents: Sequence[Document], relevant: Relevant) -> Relevant | None:
     """The one page that says it now: under the same heading, else under the only one that does."""
+    if not _is_telling(relevant.evidence):
+        name = _same_name(documents, relevant.doc)
+        moved = next((document for document in documents if document.slug == name), None)
+        return replace(relevant, doc=moved.slug) if moved and _stands(moved, relevant) else None
     saying = [
         (document, section)
         for document in documents
@@ -89,9 +110,19 @@ def _moved(documents: Sequence[Document], relevant: Relevant) -> Relevant | None
     return None
 
 
+def _same_name(documents: Sequence[Document], doc: str) -> str:
+    """The slug of the one page that has the same last part, "" where there is none or more than one."""
+    last = doc.rsplit("/", 1)[-1]
+    slugs = [document.slug for document in documents if document.slug.rsplit("/", 1)[-1] == last]
+    return slugs[0] if len(slugs) == 1 else ""
+
+
 def _is_said_in(section: Section, relevant: Relevant) -> bool:
-    letters = sum(sign.isalnum() for sign in relevant.evidence)
-    return letters >= _SHORTEST_EVIDENCE and holds(section, relevant.evidence)
+    return _is_telling(relevant.evidence) and holds(section, relevant.evidence)
+
+
+def _is_telling(evidence: str) -> bool:
+    return sum(sign.isalnum() for sign in evidence) >= _SHORTEST_EVIDENCE
 
 
 def apply(found: Sequence[Mend], root: Path) -> None:
@@ -117,6 +148,11 @@ Edit = tuple[int, int, str]
 
 def _edits(root: Any, text: str, mend: Mend) -> Iterator[Edit]:
     """What changes in one source: the document's name, and the heading path where it is another."""
+    if mend.is_cited:
+        cited = _entry(root, mend)["answer"]["cite"]
+        node = cited.value[mend.place] if isinstance(cited, SequenceNode) else cited
+        yield node.start_mark.index, node.end_mark.index, as_text(mend.after.doc)
+        return
     source = _source(root, mend)
     doc, section = source["doc"], source.get("section")
     if mend.after.doc != mend.before.doc:
@@ -138,10 +174,17 @@ def _edits(root: Any, text: str, mend: Mend) -> Iterator[Edit]:
 
 def _source(root: Any, mend: Mend) -> dict[str, tuple[Any, Any]]:
     """Key and value nodes of the source that is meant, by key."""
+    sources = _entry(root, mend)["relevant"]
+    node = sources.value[mend.place] if isinstance(sources, SequenceNode) else sources
+    return {key.value: (key, value) for key, value in node.value}
+
+
+def _entry(root: Any, mend: Mend) -> dict[str, Any]:
+    """The value nodes of the question, by key; `answer` as a table of its own."""
     for entry in root.value:
-        keys = {key.value: (key, value) for key, value in entry.value}
-        if keys["id"][1].value == mend.golden.id and "relevant" in keys:
-            sources = keys["relevant"][1]
-            node = sources.value[mend.place] if isinstance(sources, SequenceNode) else sources
-            return {key.value: (key, value) for key, value in node.value}
+        nodes = {key.value: value for key, value in entry.value}
+        if nodes["id"].value == mend.golden.id and (nodes.keys() & {"relevant", "answer"}):
+            answer = nodes.get("answer")
+            inner = {"answer": {key.value: value for key, value in answer.value}} if answer else {}
+            return nodes | inner
     raise GoldenError(f"{mend.golden.file}: {mend.golden.id} is no longer as it was", hint="Run it again.")

@@ -21,6 +21,9 @@ from kbtool.script import fold, language, slugify
 PROPOSED = "proposed"
 """The tag that every proposal bears until somebody has looked at it."""
 
+PARAPHRASE = "paraphrase"
+"""The tag of a question in other words; its id begins with that of the question."""
+
 _SHORTEST = 80
 """Characters, breadcrumb included, below which a section has nothing that a customer would ask for."""
 
@@ -88,6 +91,13 @@ def from_customers(
     )
 
 
+def without_paraphrase(questions: Sequence[Golden]) -> list[Golden]:
+    """The questions that could be asked in other words, those of which nothing was proposed before first."""
+    reworded = {golden.id.rpartition("-")[0] for golden in questions if PARAPHRASE in golden.tags}
+    plain = [one for one in questions if one.answerable and not one.history and PARAPHRASE not in one.tags]
+    return sorted(plain, key=lambda golden: golden.id in reworded)
+
+
 def from_paraphrases(
     questions: Sequence[Golden], wordings: Mapping[str, Sequence[str]]
 ) -> tuple[Golden, ...]:
@@ -108,7 +118,7 @@ def _new_wordings(
 
 
 def _reworded(golden: Golden, text: str) -> Golden:
-    tags = (*(tag for tag in golden.tags if tag != PROPOSED), "paraphrase", PROPOSED)
+    tags = (*(tag for tag in golden.tags if tag != PROPOSED), PARAPHRASE, PROPOSED)
     return replace(
         golden, id=_id(golden.id, text), question=text, tags=tuple(dict.fromkeys(tags)), critical=False
     )

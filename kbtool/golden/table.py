@@ -43,7 +43,10 @@ def to_csv(questions: Iterable[Golden]) -> str:
 
 def from_csv(text: str, *, file: str) -> list[Golden]:
     """The questions of a CSV. Raises GoldenError with file and line, as for a YAML file."""
-    reader = csv.DictReader(io.StringIO(text.removeprefix("\ufeff"), newline=""), strict=True)
+    text = text.removeprefix("\ufeff")
+    # A spreadsheet of a country that writes 6,50 separates cells by semicolons.
+    separator = max(",;\t", key=text.split("\n", 1)[0].count)
+    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     entries: dict[str, tuple[int, dict[str, Any]]] = {}
     line = 1
     try:

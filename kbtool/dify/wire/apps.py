@@ -123,6 +123,7 @@ def parse_answer(body: Any, question: Question, latency: float | None) -> Answer
             latency=latency,
             tokens=usage.get("total_tokens"),
             price=usage.get("total_price"),
+            currency=str(usage.get("currency") or ""),
         ),
     )
 
