@@ -43,7 +43,7 @@ class Intents:
     text as `plain` leaves it.
     """
 
-    off: frozenset[str] = frozenset()
+    off: tuple[str, ...] = ()
     own: tuple[tuple[str, str], ...] = ()
 
     @classmethod
@@ -54,7 +54,7 @@ class Intents:
         """
         lists = {name: phrases for name, phrases in table.items() if not isinstance(phrases, bool)}
         made = cls(
-            off=frozenset(name for name, value in table.items() if value is False),
+            off=tuple(name for name, value in table.items() if value is False),
             own=tuple((name, phrase) for name, phrases in lists.items() for phrase in phrases),
         )
         for name, phrase in made.own:

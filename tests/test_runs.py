@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import resource
 import signal
@@ -22,7 +21,7 @@ from kbtool.config import load
 from kbtool.dify.client import DifyClient
 from kbtool.dify.objects import RetrievalProfile
 from kbtool.embedded import CannedAnswer, EngineSettings, create_app
-from kbtool.errors import ExportError, RunInvalid
+from kbtool.errors import ExportError
 from kbtool.evaluate.project import _next_id
 from kbtool.evaluate.record import Golden, QuestionKind, Reply
 from kbtool.evaluate.run import Asker, Resolver, read_replies
@@ -187,21 +186,6 @@ def test_a_question_that_failed_is_asked_again_and_only_that_one(tmp_path: Path)
     assert [id_ for id_, reply in first.items() if reply.error] == ["kettle"]
     assert not any(reply.error for reply in second.values())
     assert asked == 1
-
-
-def test_a_run_is_asked_by_one_process_at_a_time(tmp_path: Path) -> None:
-    path = tmp_path / "run" / "replies.jsonl"
-
-    async def scenario() -> None:
-        async with over_http() as dify:
-            await dify.dataset("Rinse the kettle.")
-            both = [asker(dify.client).ask(QUESTIONS, path) for _ in range(2)]
-            first, second = await asyncio.gather(*both, return_exceptions=True)
-            assert isinstance(first, dict)
-            assert isinstance(second, RunInvalid)
-            assert "running already" in second.message
-
-    run(scenario())
 
 
 @contextmanager
