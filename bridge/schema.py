@@ -5,6 +5,8 @@
     conversations  what is known of each, and who works on it        (known.py, turns.py)
     turns, posts   what was decided, and what of it is in Chatwoot   (turns.py)
     trace          what happened to each message, for people         (trace.py)
+    usage          what a route's answers cost, by month             (usage.py)
+    alerts         what an operator must know of                     (alerts.py)
 
 A conversation's key is (bot, account, display id). Times are seconds since 1970.
 """
@@ -127,6 +129,31 @@ trace = Table(
     Column("text", Text, nullable=False),
     Column("detail", JSON, nullable=False),
     Index("trace_of", "account", "conversation", "id"),
+)
+usage = Table(
+    "usage",
+    metadata,
+    Column("route", String(64), primary_key=True),
+    Column("month", String(7), primary_key=True),
+    # "" where the price of an answer was not told.
+    Column("currency", String(8), primary_key=True),
+    Column("answers", Integer, nullable=False, server_default="0"),
+    Column("tokens", BigInteger, nullable=False, server_default="0"),
+    # Answers of which Dify did not tell the tokens: their number is unknown, not zero.
+    Column("untold", Integer, nullable=False, server_default="0"),
+    Column("money", Float, nullable=False, server_default="0"),
+)
+alerts = Table(
+    "alerts",
+    metadata,
+    Column("id", _ID, primary_key=True, autoincrement=True),
+    Column("at", Float, nullable=False),
+    Column("key", String(128), nullable=False),
+    Column("level", String(16), nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("lines", JSON, nullable=False),
+    Column("details", JSON, nullable=False),
+    Index("alerts_of", "key", "at"),
 )
 
 

@@ -1,37 +1,47 @@
-"""What a bridge is made of: its routes, its addresses, its store, and how long things may take."""
+"""What a bridge is made of: its routes, its addresses, its store, and how long things may take.
+
+All values are frozen. A reload replaces the whole (`reload.py`); a turn keeps the one that it began with.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 
+from kbtool.config import ALWAYS, Hours
 from kbtool.handoff import Policy
 from kbtool.hold import Hold
 
 
 class Mode(StrEnum):
-    """`draft`: the AI writes private notes and a person sends. `reply`: the AI answers the customer."""
+    """`draft`: the AI writes private notes and a person sends. `reply`: the AI answers the customer. `off`:
+    no AI; what Chatwoot gives to the bot is shown to people at once, since nobody is told of it there.
+    """
 
     DRAFT = "draft"
     REPLY = "reply"
+    OFF = "off"
 
 
 @dataclass(frozen=True, slots=True)
-class Route:
-    """One agent bot of Chatwoot: `name` is the last part of its webhook address.
-
-    `secret` is what Chatwoot signs with, `bot_token` what replies and status changes are sent with.
-    `user_token` (an administrator's, optional) only reads. `inboxes` are the ids that it speaks in; empty
-    means all that Chatwoot has given it. Its text form hides the secrets.
+class Forwarding:
+    """What a conversation gets when it goes to people: `team` is Chatwoot's id, 0 none; labels are added to
+    those it has; `priority` "" leaves it as it is.
     """
 
-    name: str
-    secret: str = field(repr=False)
-    bot_token: str = field(repr=False)
-    user_token: str = field(default="", repr=False)
-    mode: Mode = Mode.DRAFT
-    inboxes: frozenset[int] = frozenset()
+    team: int = 0
+    labels: tuple[str, ...] = ()
+    priority: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What a month's answers may cost: money in the currency that Dify reports, tokens. None is no bound."""
+
+    money: float | None = None
+    tokens: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,15 +57,57 @@ class Patience:
     attempts: int = 3
     first_pause: float = 1.0
     longest_pause: float = 60.0
-    settles: float = 15.0
+    settles: float = 20.0
     drain: float = 20.0
     lease: float = 600.0
 
 
 @dataclass(frozen=True, slots=True)
+class Route:
+    """A row of the routing table, with the secrets of the agent bot, or account webhook, that it hears from.
+
+    `secret` is what Chatwoot signs with, `bot_token` what replies and status changes are sent with.
+    `user_token` (an administrator's) only reads. `inboxes` are the ids that it speaks in, `labels` those of
+    which a conversation must bear one; empty means all. `app` is its Dify app, "" the only one. Without a
+    `policy` or a `patience` of its own it has the bridge's. Its text form hides the secrets.
+    """
+
+    name: str
+    secret: str = field(repr=False)
+    bot_token: str = field(repr=False)
+    user_token: str = field(default="", repr=False)
+    mode: Mode = Mode.DRAFT
+    inboxes: frozenset[int] = frozenset()
+    labels: frozenset[str] = frozenset()
+    bot: str = ""
+    is_account: bool = False
+    is_signed: bool = True
+    app: str = ""
+    policy: Policy | None = None
+    hours: Hours = ALWAYS
+    language: str = ""
+    forwarding: Forwarding = Forwarding()
+    budget: Budget = Budget()
+    merge_window: float = 1.2
+    patience: Patience | None = None
+
+    @property
+    def address(self) -> str:
+        """What stands behind `/webhooks/chatwoot/`, and in the store for whom a conversation came."""
+        name = self.bot or self.name
+        return f"account/{name}" if self.is_account else name
+
+    def fits(self, inbox: int, labels: Collection[str]) -> bool:
+        """Whether a conversation of this inbox (0: unknown) with these labels is this route's."""
+        is_here = not self.inboxes or inbox in self.inboxes
+        return is_here and (not self.labels or not self.labels.isdisjoint(labels))
+
+
+@dataclass(frozen=True, slots=True)
 class BridgeSettings:
     """A whole bridge. `largest_body` is in bytes, `concurrency` the conversations worked on at once. `hold`
-    is the mark by which an operator holds answers back.
+    is the mark by which an operator holds answers back. `unanswered` are the seconds after which a customer
+    whom nobody answered goes to a person.
     """
 
     store: Path
@@ -65,6 +117,43 @@ class BridgeSettings:
     hold: Hold | None = None
     concurrency: int = 64
     largest_body: int = 1_000_000
+    unanswered: float = 600.0
 
-    def route(self, name: str) -> Route | None:
-        return next((route for route in self.routes if route.name == name), None)
+    def route(self, address: str) -> Route | None:
+        """The first route of this address, for what they share: secrets and tokens."""
+        return next((route for route in self.routes if route.address == address), None)
+
+    def choose(self, address: str, inbox: int, labels: Collection[str]) -> Route | None:
+        """The route of a conversation: the first of this address that fits it."""
+        return next((r for r in self.routes if r.address == address and r.fits(inbox, labels)), None)
+
+    def policy_of(self, route: Route) -> Policy:
+        return route.policy or self.policy
+
+    def patience_of(self, route: Route) -> Patience:
+        return route.patience or self.patience
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """Those that deliveries come to, each once."""
+        return tuple(dict.fromkeys(route.address for route in self.routes))
+
+    def changes(self, new: BridgeSettings) -> Iterator[str]:
+        """What is different in `new`, for a log: names and numbers, no secrets."""
+        before = {route.name: route for route in self.routes}
+        after = {route.name: route for route in new.routes}
+        yield from (f"route {name} is gone" for name in before if name not in after)
+        yield from (f"route {name} is new" for name in after if name not in before)
+        for name, route in after.items():
+            old = before.get(name)
+            if old is None:
+                continue
+            was, now = self.policy_of(old).threshold, new.policy_of(route).threshold
+            if was != now:
+                yield f"route {name}: threshold {was:g} → {now:g}"
+            if old.mode is not route.mode:
+                yield f"route {name}: mode {old.mode.value} → {route.mode.value}"
+            if replace(old, policy=None, mode=route.mode) != replace(route, policy=None):
+                yield f"route {name}: other settings"
+        if [name for name in before if name in after] != [name for name in after if name in before]:
+            yield "the order of the routes"

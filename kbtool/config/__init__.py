@@ -14,7 +14,7 @@ loading.py   a file → Settings
 from __future__ import annotations
 
 from kbtool.config.bridge import Bridge, BridgeRoute, RouteHandoff
-from kbtool.config.hours import Hours
+from kbtool.config.hours import ALWAYS, Hours
 from kbtool.config.keys import Secrets
 from kbtool.config.loading import load
 from kbtool.config.tables import (
@@ -35,6 +35,7 @@ from kbtool.config.tables import (
 )
 
 __all__ = [
+    "ALWAYS",
     "EMBEDDED",
     "FILE",
     "Bridge",

@@ -69,6 +69,9 @@ class Hours:
         return first.astimezone(UTC).astimezone(zone)
 
 
+ALWAYS = Hours()
+
+
 def _ends_after(span: Span, here: time) -> bool:
     return span.closes == time(0) or here < span.closes
 
