@@ -47,6 +47,13 @@ class Budgets:
         if table is None:
             return
         month = self._month(table)
+        log.event(
+            "cost",
+            route=route,
+            tokens="unknown" if cost.tokens is None else cost.tokens,
+            money="unknown" if cost.money is None else cost.money,
+            currency=cost.currency or "unknown",
+        )
 
         def count(connection: Connection) -> Spent:
             usage.add(connection, route, month, cost)

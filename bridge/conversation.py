@@ -31,7 +31,8 @@ class Facts:
 
     `status` was seen at `status_at`. `ended_at` is when it was last resolved, `returned_at` when it last
     went back to the bot, `person_at` when a person last wrote to the customer. `dify_conversation`,
-    `was_clarified` belong to the episode that began at `episode_at`.
+    `was_clarified` belong to the episode that began at `episode_at`. `inbox` and `labels`, a
+    blank between two, choose its route.
     """
 
     status: str = ""
@@ -44,6 +45,8 @@ class Facts:
     dify_conversation: str = ""
     was_clarified: bool = False
     language: str = ""
+    inbox: int = 0
+    labels: str = ""
 
 
 def learn(facts: Facts, seen: Snapshot, message: Message | None) -> Facts:
@@ -66,6 +69,8 @@ def learn(facts: Facts, seen: Snapshot, message: Message | None) -> Facts:
         status_at=seen.at,
         has_person=seen.has_person,
         language=seen.language or facts.language,
+        inbox=seen.inbox_id or facts.inbox,
+        labels=" ".join(seen.labels),
     )
 
 
@@ -88,8 +93,11 @@ def next_step(facts: Facts, at: float, mode: Mode) -> Step:
     Replies are for pending conversations that no person has spoken in. A person's reply does not take a
     conversation out of pending by itself (Chatwoot does that for Captain only), and nobody is notified of
     what comes in there: so the customer's next message opens it. Drafts are private; they are written for
-    every message that no person has answered yet, in open conversations too.
+    every message that no person has answered yet, in open conversations too. A route that is off gives what
+    is pending to people.
     """
+    if mode is Mode.OFF:
+        return Step.OPEN if facts.status == "pending" else Step.NOT_PENDING
     if mode is Mode.DRAFT:
         if facts.status not in {"pending", "open"}:
             return Step.NOT_PENDING

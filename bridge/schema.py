@@ -89,6 +89,8 @@ conversations = Table(
     Column("dify_conversation", String(64), nullable=False, default=""),
     Column("was_clarified", Boolean, nullable=False, default=False),
     Column("language", String(32), nullable=False, default=""),
+    Column("inbox", BigInteger, nullable=False, server_default="0"),
+    Column("labels", Text, nullable=False, server_default=""),
     Column("leased_until", Float, nullable=False, default=0.0),
 )
 turns = Table(

@@ -150,9 +150,9 @@ class BridgeSettings:
                 continue
             was, now = self.policy_of(old).threshold, new.policy_of(route).threshold
             if was != now:
-                yield f"route {name}: threshold {was:g} → {now:g}"
+                yield f"route {name}: threshold {was:g} to {now:g}"
             if old.mode is not route.mode:
-                yield f"route {name}: mode {old.mode.value} → {route.mode.value}"
+                yield f"route {name}: mode {old.mode.value} to {route.mode.value}"
             if replace(old, policy=None, mode=route.mode) != replace(route, policy=None):
                 yield f"route {name}: other settings"
         if [name for name in before if name in after] != [name for name in after if name in before]:

@@ -13,7 +13,7 @@ import httpx
 
 from bridge.chatwoot import wire
 from bridge.chatwoot.wire import Request, Shown
-from kbtool.errors import Unavailable
+from kbtool.errors import Rejected, Unavailable
 
 DEADLINE = 10.0
 """Seconds that one request may take, whatever it waits for."""
@@ -50,6 +50,12 @@ class ChatwootClient:
         if not self._tokens[True]:
             return None
         return wire.parse_marks(await self._ask(wire.list_messages(account, conversation, message)))
+
+    async def read(self, request: Request) -> Any:
+        """The body of what only a user's token may ask for. Raises Rejected where there is none."""
+        if not self._tokens[True]:
+            raise Rejected("CHATWOOT_USER_TOKEN is not set, so Chatwoot lists nothing")
+        return await self._ask(request)
 
     async def _ask(self, request: Request) -> Any:
         try:
