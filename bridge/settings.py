@@ -127,6 +127,11 @@ class BridgeSettings:
         """The route of a conversation: the first of this address that fits it."""
         return next((r for r in self.routes if r.address == address and r.fits(inbox, labels)), None)
 
+    def inboxes(self, address: str) -> frozenset[int]:
+        """Those that the routes of the address name; empty where one of them takes all."""
+        of = [route.inboxes for route in self.routes if route.address == address]
+        return frozenset().union(*of) if all(of) else frozenset()
+
     def policy_of(self, route: Route) -> Policy:
         return route.policy or self.policy
 
