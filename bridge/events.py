@@ -56,6 +56,9 @@ class Snapshot:
     at: float = 0.0
     has_person: bool = False
     language: str = ""
+    channel: str = ""
+    inbox_id: int = 0
+    labels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +189,9 @@ def _snapshot(conversation: dict[str, Any], content: dict[str, Any]) -> Snapshot
         at=_time(conversation.get("updated_at")),
         has_person=has_person(meta),
         language=_text(more.get("conversation_language")) or _text(more.get("browser_language")),
+        channel=_text(conversation.get("channel")),
+        inbox_id=_int(conversation.get("inbox_id")),
+        labels=tuple(filter(None, map(_text, _list(conversation.get("labels"))))),
     )
 
 
