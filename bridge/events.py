@@ -48,7 +48,6 @@ class Snapshot:
     """A conversation as an event showed it. `at` is its `updated_at`, seconds since 1970; 0 when unknown.
 
     `id` is the display id, unique in its account only. `language` is what the channel says of the customer.
-    `labels` are Chatwoot's; a label holds no blank.
     """
 
     account_id: int
@@ -57,6 +56,7 @@ class Snapshot:
     at: float = 0.0
     has_person: bool = False
     language: str = ""
+    channel: str = ""
     inbox_id: int = 0
     labels: tuple[str, ...] = ()
 
@@ -189,7 +189,8 @@ def _snapshot(conversation: dict[str, Any], content: dict[str, Any]) -> Snapshot
         at=_time(conversation.get("updated_at")),
         has_person=has_person(meta),
         language=_text(more.get("conversation_language")) or _text(more.get("browser_language")),
-        inbox_id=_int(conversation.get("inbox_id")) or _int(_dict(content.get("inbox")).get("id")),
+        channel=_text(conversation.get("channel")),
+        inbox_id=_int(conversation.get("inbox_id")),
         labels=tuple(filter(None, map(_text, _list(conversation.get("labels"))))),
     )
 

@@ -1,49 +1,107 @@
-"""From a delivery to what the bridge knows: one transaction per delivery.
+"""From deliveries to what the bridge knows: each is understood once, whatever order they come in.
 
 What is learned of the conversation is kept, a message is kept once whatever number of deliveries brings it,
-and a customer's question is left waiting for its turn.
+and a customer's question makes its conversation's turn due.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
 from bridge import inbox, known
-from bridge.conversation import Facts, learn
+from bridge.conversation import Facts, learn, silences
 from bridge.events import Event, Message, Role, Verdict, parse, verdict
 from bridge.inbox import Delivery
-from bridge.schema import insert_new, messages
+from bridge.schema import WAITING, insert_new, messages
 from bridge.trace import Step, Subject, note, record
 
 UNREADABLE = "unreadable"
 
 
-def sort(connection: Connection, delivery: Delivery, inboxes: Collection[int], now: float) -> str:
-    """Make of the delivery what can be made of it; the word for that (a verdict or the event's name)."""
-    event = parse(delivery.body)
+@dataclass(frozen=True, slots=True)
+class Sorted:
+    """What was made of a delivery: a word for it (a verdict or the event's name), and the conversation where
+    a turn under way must look again.
+    """
+
+    number: int
+    bot: str
+    word: str
+    changed: Subject | None = None
+
+
+def sort(
+    connection: Connection,
+    new: Sequence[Delivery],
+    inboxes: Callable[[str], Collection[int]],
+    now: float,
+) -> list[Sorted]:
+    """Make of the deliveries what can be made of them; `inboxes` are those that a bot speaks in.
+
+    By conversation, so that bridges that sort at the same time take them in one order.
+    """
+    events = sorted(
+        ((delivery, parse(delivery.body)) for delivery in new),
+        key=lambda pair: (*_place(pair[0], pair[1]), pair[0].number),
+    )
+    outcomes = [
+        _sort_one(connection, delivery, event, inboxes(delivery.bot), now) for delivery, event in events
+    ]
+    readable = [one.number for one in outcomes if one.word != UNREADABLE]
+    if readable:
+        inbox.set_sorted(connection, readable)
+    return outcomes
+
+
+def _place(delivery: Delivery, event: Event | None) -> tuple[str, int, int]:
+    seen = event.conversation if event else None
+    return (delivery.bot, seen.account_id, seen.id) if seen else (delivery.bot, 0, 0)
+
+
+def _sort_one(
+    connection: Connection, delivery: Delivery, event: Event | None, inboxes: Collection[int], now: float
+) -> Sorted:
     if event is None:
         inbox.set_unreadable(connection, delivery.number)
-        return UNREADABLE
-    inbox.set_sorted(connection, delivery.number)
+        return Sorted(delivery.number, delivery.bot, UNREADABLE)
     seen, message = event.conversation, event.message
     if seen is None:
-        return event.name
+        return Sorted(delivery.number, delivery.bot, event.name)
     subject = Subject(delivery.bot, seen.account_id, seen.id, message.id if message else 0)
-    is_new = event.name == "message_created"
-    before = known.facts_of(connection, subject)
-    facts = learn(before or Facts(), seen, message if is_new else None)
-    known.keep(connection, subject, facts, before)
-    if message is None:
-        return event.name
-    if is_new:
-        return _keep(connection, delivery, subject, event, message, inboxes, now)
-    if message.error and message.role is Role.BOT:
+    is_new, word = False, event.name
+    if event.name == "message_created" and message is not None:
+        is_new, word = _keep(connection, delivery, subject, event, message, inboxes)
+    is_question = is_new and word == Verdict.ASKS
+    has_changed = _learn(connection, subject, event, delivery.at if is_question else None)
+    if event.name == "message_updated" and message is not None and message.error and _is_ours(message):
         # Accepted by Chatwoot, then refused by the channel, for instance WhatsApp after 24 hours.
         failed = note(Step.ERROR, "the channel did not deliver this", reason=message.error[:200])
         record(connection, subject, now, failed)
-    return event.name
+    changed = subject if is_question or has_changed else None
+    return Sorted(delivery.number, delivery.bot, word, changed)
+
+
+def _is_ours(message: Message) -> bool:
+    return message.role is Role.BOT
+
+
+def _learn(connection: Connection, subject: Subject, event: Event, due_at: float | None) -> bool:
+    """Keep what the event shows of its conversation; whether that may silence the bot."""
+    seen = event.conversation
+    assert seen is not None
+    message = event.message if event.name == "message_created" else None
+    before = known.facts_of(connection, subject, locked=True)
+    if before is None:
+        facts = learn(Facts(), seen, message)
+        if known.add(connection, subject, facts, due_at):
+            return False
+        before = known.facts_of(connection, subject, locked=True) or Facts()
+    facts = learn(before, seen, message)
+    known.keep(connection, subject, facts, before, due_at)
+    return silences(facts) != silences(before)
 
 
 def _keep(
@@ -53,8 +111,8 @@ def _keep(
     event: Event,
     message: Message,
     inboxes: Collection[int],
-    now: float,
-) -> str:
+) -> tuple[bool, str]:
+    """Whether the message is new, and the word for it."""
     word = verdict(event, inboxes)
     row = {
         "bot": subject.bot,
@@ -62,19 +120,21 @@ def _keep(
         "id": message.id,
         "conversation": subject.conversation,
         "at": message.at or delivery.at,
+        "received_at": delivery.at,
         "role": message.role.value,
         "verdict": word.value,
         "text": message.text,
         "attachments": list(message.attachments),
         "contact": message.contact_id,
         "mark": message.mark[:200],
-        "state": "waiting" if word is Verdict.ASKS else "done",
+        "state": WAITING if word is Verdict.ASKS else "done",
     }
     if not insert_new(connection, messages, row):
         again = note(Step.DELIVERY, "delivered again, under another id; answered once")
         record(connection, subject, delivery.at, again)
-        return "duplicate"
-    record(connection, subject, delivery.at, note(Step.DELIVERY, "received, signature verified"))
+        return False, "duplicate"
+    received = note(Step.DELIVERY, "received, signature verified")
     wants = "wants an answer" if word is Verdict.ASKS else "not for the bot"
-    record(connection, subject, now, note(Step.FILTER, f"{wants}: {word.value}", verdict=word.value))
-    return word.value
+    filtered = note(Step.FILTER, f"{wants}: {word.value}", verdict=word.value)
+    record(connection, subject, delivery.at, received, filtered)
+    return True, word.value

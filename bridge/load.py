@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Connection, func, select
 
-from bridge.schema import conversations, deliveries, messages
+from bridge.schema import IS_WAITING, conversations, deliveries, messages
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,14 +21,16 @@ class Load:
 
 
 def measure(connection: Connection, now: float) -> Load:
-    waiting = messages.c.state == "waiting"
-    count, first = connection.execute(select(func.count(), func.min(messages.c.at)).where(waiting)).one()
+    waiting = IS_WAITING
+    count, first = connection.execute(
+        select(func.count(), func.min(messages.c.received_at)).where(waiting)
+    ).one()
     dead = _count(connection, messages.c.state == "failed")
     dead += _count(connection, deliveries.c.state == "unreadable")
     return Load(
         waiting=count,
         unsorted=_count(connection, deliveries.c.state == "new"),
-        leased=_count(connection, conversations.c.leased_until > now),
+        leased=_count(connection, conversations.c.owner != ""),
         dead=dead,
         oldest=None if first is None else max(0.0, now - first),
     )

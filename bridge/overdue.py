@@ -10,17 +10,18 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, and_, func, select, update
+from sqlalchemy import Connection, and_, func, or_, select, update
 
-from bridge import known, turns
+from bridge import known, outbox, turns
 from bridge.conversation import Facts
 from bridge.events import Role, Verdict
-from bridge.schema import conversations, messages
+from bridge.outbox import Planned, State
+from bridge.schema import WAITING, conversations, messages
 from bridge.schema import turns as turns_of
 from bridge.settings import Mode
 from bridge.speech import Kind, Post, because, posts_without_answer
 from bridge.trace import Step, Subject, note, record
-from bridge.turns import Decided, Outcome, Planned, State
+from bridge.turns import Decided, Outcome, Work
 from bridge.words import words_for
 from kbtool.handoff import Action
 
@@ -40,13 +41,16 @@ class Overdue:
     is_question: bool
     facts: Facts
 
+    @property
+    def work(self) -> Work:
+        """As a turn has it; what it was asked with is not needed any more."""
+        return Work(self.subject, self.text, self.at, (), 0, 0)
 
-def find(
-    connection: Connection, bots: Collection[str], before: float, now: float, limit: int
-) -> Sequence[Overdue]:
+
+def find(connection: Connection, bots: Collection[str], before: float, limit: int) -> Sequence[Overdue]:
     """Pending conversations whose last word is a customer's, written before that time; the oldest first.
 
-    Private notes are no word to the customer. What is worked on at `now` is left out.
+    Private notes are no word to the customer. What a bridge works on is left out.
     """
     c, own = conversations.c, messages.alias()
     last = (
@@ -67,12 +71,13 @@ def find(
         .where(
             c.bot.in_(bots),
             c.status == "pending",
-            c.leased_until <= now,
+            c.owner == "",
             messages.c.role == Role.CUSTOMER.value,
             messages.c.at < before,
         )
         .order_by(messages.c.at)
         .limit(limit)
+        .with_for_update(of=conversations, skip_locked=True)
     )
     found = []
     for row in connection.execute(query):
@@ -85,7 +90,7 @@ def find(
 def hand_off(connection: Connection, one: Overdue, mode_of: Callable[[str, Facts], Mode], now: float) -> bool:
     """Plan that people get the conversation; False where the customer was answered, or people have it."""
     subject = one.subject
-    planned, action = turns.posts_of(connection, subject), _action(connection, subject)
+    planned, action = outbox.posts_of(connection, subject), _action(connection, subject)
     if _is_settled(planned, action):
         return False
     mode, minutes = mode_of(subject.bot, one.facts), f"for {(now - one.at) / 60:.0f} minutes"
@@ -97,10 +102,10 @@ def hand_off(connection: Connection, one: Overdue, mode_of: Callable[[str, Facts
     )
     if action is None:
         decided = Decided(Outcome("handoff", UNANSWERED), posts, one.facts, (told,))
-        turns.plan(connection, subject, decided, now)
+        turns.plan(connection, one.work, decided, now, begun=False)
     else:
-        turns.drop_posts(connection, subject)
-        turns.add_posts(connection, subject, posts, first=len(planned))
+        outbox.drop(connection, subject)
+        outbox.add(connection, subject, posts, first=len(planned), now=now, begun=False)
         record(connection, subject, now, told)
     _make_due(connection, subject, now)
     return True
@@ -126,13 +131,14 @@ def _action(connection: Connection, subject: Subject) -> str | None:
 
 
 def _make_due(connection: Connection, subject: Subject, now: float) -> None:
-    """The worker's again, whatever became of the message before; earlier ones of it are answered with it."""
+    """The turn is due, whatever became of it before, with all that waits in the conversation."""
+    m, c = messages.c, conversations.c
     of_conversation = and_(
-        messages.c.bot == subject.bot,
-        messages.c.account == subject.account,
-        messages.c.conversation == subject.conversation,
+        m.bot == subject.bot, m.account == subject.account, m.conversation == subject.conversation
     )
-    earlier = and_(of_conversation, messages.c.id < subject.message, messages.c.state == "waiting")
-    connection.execute(update(messages).where(earlier).values(state="done"))
-    own = and_(of_conversation, messages.c.id == subject.message)
-    connection.execute(update(messages).where(own).values(state="waiting", due_at=now, attempts=0))
+    own = and_(
+        of_conversation, or_(m.id == subject.message, and_(m.state == WAITING, m.id < subject.message))
+    )
+    connection.execute(update(messages).where(own).values(state=WAITING, turn=subject.message))
+    its = and_(c.bot == subject.bot, c.account == subject.account, c.id == subject.conversation)
+    connection.execute(update(conversations).where(its).values(due_at=now, attempts=0))

@@ -89,8 +89,7 @@ def _route(name: str, row: BridgeRoute, settings: Settings, environment: Mapping
         language=row.language,
         forwarding=Forwarding(row.handoff.team, row.handoff.labels, row.handoff.priority),
         budget=Budget(row.budget, row.budget_tokens),
-        merge_window=row.merge_window,
-        patience=Patience(answer=row.patience, settles=row.post_limit),
+        patience=Patience(answer=row.patience, post_limit=row.post_limit, quiet=row.merge_window),
     )
 
 

@@ -17,8 +17,8 @@ from bridge.answering import Answering, Chat
 from bridge.app import create_app, create_ops
 from bridge.chatwoot.client import ChatwootClient
 from bridge.settings import BridgeSettings
-from bridge.store import Store
-from bridge.turn import Turn
+from bridge.store import open_store
+from bridge.turn import Desk
 from bridge.worker import Worker
 from kbtool.errors import ConfigError
 
@@ -35,13 +35,13 @@ class Bridge:
 @asynccontextmanager
 async def bridge(settings: BridgeSettings, chat: Chat, chatwoot: httpx.AsyncClient) -> AsyncIterator[Bridge]:
     """A bridge for the time of the block; `chatwoot` has the server's base URL and serves all routes."""
-    async with Store.open(settings.store) as store:
+    async with open_store(settings.store, settings.database) as store:
         clients = {
-            route.name: ChatwootClient(chatwoot, route.bot_token, route.user_token)
+            route.address: ChatwootClient(chatwoot, route.bot_token, route.user_token)
             for route in settings.routes
         }
         answering = Answering(chat, settings.policy, settings.patience, settings.hold)
-        worker = Worker(Turn(store, answering, clients, settings))
+        worker = Worker(Desk(store, answering, clients, settings))
         work = asyncio.create_task(worker.run())
         try:
             yield Bridge(create_app(settings, store, worker), create_ops(store, worker), work)

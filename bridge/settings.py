@@ -48,25 +48,42 @@ class Budget:
 class Patience:
     """How long things may take, in seconds.
 
-    `answer` bounds all attempts to get one answer out of Dify, `attempts` their number. `settles` is the
+    `answer` bounds all attempts to get one answer out of Dify, `attempts` their number. `post_limit` is the
     longest time after which a post of unknown outcome is either in Chatwoot or will never be. `drain` is
-    what turns under way get at the end. `lease` outlasts every turn; only a bridge that died leaves one.
+    what turns under way get at the end. A turn that cannot be ended for `longest_try` is a dead letter.
+
+    An answer is posted `quiet` after the customer's last message, and what comes before that is answered with
+    it; after `longest_burst` nothing more is waited for. With `quiet` 0 nothing waits. On a shared store a
+    bridge that has not been heard of for `lease` is dead, and others go on with what it had.
     """
 
     answer: float = 60.0
     attempts: int = 3
     first_pause: float = 1.0
     longest_pause: float = 60.0
-    settles: float = 20.0
+    post_limit: float = 20.0
     drain: float = 20.0
-    lease: float = 600.0
+    lease: float = 8.0
+    longest_try: float = 86_400.0
+    quiet: float = 1.2
+    longest_burst: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """For how many days things are kept: a delivery's id, what was said, and the rows that are counted."""
+
+    deliveries: float = 7.0
+    words: float = 90.0
+    rows: float = 400.0
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
     """A row of the routing table, with the secrets of the agent bot, or account webhook, that it hears from.
 
-    `secret` is what Chatwoot signs with, `bot_token` what replies and status changes are sent with.
+    `secret` is what Chatwoot signs with, or where it does not sign (before 4.13), what stands behind the
+    address; `bot_token` what replies and status changes are sent with.
     `user_token` (an administrator's) only reads. `inboxes` are the ids that it speaks in, `labels` those of
     which a conversation must bear one; empty means all. `app` is its Dify app, "" the only one. Without a
     `policy` or a `patience` of its own it has the bridge's. Its text form hides the secrets.
@@ -88,7 +105,6 @@ class Route:
     language: str = ""
     forwarding: Forwarding = Forwarding()
     budget: Budget = Budget()
-    merge_window: float = 1.2
     patience: Patience | None = None
 
     @property
@@ -106,8 +122,9 @@ class Route:
 @dataclass(frozen=True, slots=True)
 class BridgeSettings:
     """A whole bridge. `largest_body` is in bytes, `concurrency` the conversations worked on at once. `hold`
-    is the mark by which an operator holds answers back. `unanswered` are the seconds after which a customer
-    whom nobody answered goes to a person.
+    is the mark by which an operator holds answers back. `database` is the URL of a PostgreSQL, which several
+    bridges share; without it the store is the file at `store`. `unanswered` are the seconds after which a
+    customer whom nobody answered goes to a person.
     """
 
     store: Path
@@ -115,8 +132,10 @@ class BridgeSettings:
     policy: Policy
     patience: Patience = Patience()
     hold: Hold | None = None
-    concurrency: int = 64
+    concurrency: int = 1000
     largest_body: int = 1_000_000
+    database: str = field(default="", repr=False)
+    keep: Keep = Keep()
     unanswered: float = 600.0
 
     def route(self, address: str) -> Route | None:

@@ -74,7 +74,7 @@ class Watchdog:
         settings, now = self.settings(), self.clock()
 
         def hand_off(connection: Connection) -> list[str]:
-            found = overdue.find(connection, settings.addresses, now - settings.unanswered, now, BATCH)
+            found = overdue.find(connection, settings.addresses, now - settings.unanswered, BATCH)
             mode_of = partial(_mode, settings)
             return [one.subject.bot for one in found if overdue.hand_off(connection, one, mode_of, now)]
 
@@ -145,8 +145,9 @@ class Watchdog:
                     deliveries.c.bot == address, deliveries.c.delivery == f"listed:{number}"
                 )
                 delivery = Delivery(connection.execute(query).scalar_one(), address, now, webhook)
-                words.append(intake.sort(connection, delivery, settings.inboxes(address), now))
-            for late in overdue.find(connection, [address], now - settings.unanswered, now, BATCH):
+                found = intake.sort(connection, [delivery], settings.inboxes, now)
+                words += [one.word for one in found]
+            for late in overdue.find(connection, [address], now - settings.unanswered, BATCH):
                 if (late.subject.account, late.subject.conversation) == (one.account, one.id):
                     overdue.hand_off(connection, late, partial(_mode, settings), now)
             return words
@@ -158,5 +159,5 @@ class Watchdog:
 
 def _mode(settings: BridgeSettings, address: str, facts: Facts) -> Mode:
     """Of the conversation's route; a conversation that no route fits is shown to people without a word."""
-    route = settings.choose(address, facts.inbox, facts.labels.split())
+    route = settings.choose(address, facts.inbox, facts.labels)
     return route.mode if route else Mode.OFF

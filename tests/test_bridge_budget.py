@@ -13,7 +13,7 @@ from bridge import alerts, usage
 from bridge.budget import Budgets
 from bridge.holding import BUDGET_SPENT, RouteHold, Standing
 from bridge.settings import BridgeSettings, Budget, Route
-from bridge.store import Store
+from bridge.store import open_store
 from bridge.usage import UNKNOWN, Cost, Spent, month_of
 from kbtool.handoff import Policy
 from kbtool.hold import POLICY_STALE, Hold
@@ -90,7 +90,7 @@ def test_a_budget_is_told_at_80_percent_once_and_closed_at_100(tmp_path: Path) -
         settings = BridgeSettings(tmp_path / "b.sqlite", (route,), Policy())
         standing, now = Standing(), [NOVEMBER]
         hold = RouteHold("web", None, standing)
-        async with Store.open(settings.store) as store:
+        async with open_store(settings.store) as store:
             budgets = Budgets(store, standing, lambda: settings, lambda: now[0])
 
             async def told() -> list[str]:
@@ -124,7 +124,7 @@ def test_answers_of_unknown_cost_are_told_once_and_close_nothing(tmp_path: Path)
         route = Route("web", "s", "t", budget=Budget(money=1.0))
         settings = BridgeSettings(tmp_path / "b.sqlite", (route,), Policy())
         standing = Standing()
-        async with Store.open(settings.store) as store:
+        async with open_store(settings.store) as store:
             budgets = Budgets(store, standing, lambda: settings, lambda: NOVEMBER)
             for _ in range(3):
                 await budgets.spend("web", Cost(10))

@@ -48,7 +48,7 @@ def test_a_row_has_all_that_its_conversations_need(tmp_path: Path) -> None:
     assert (web.app, web.mode, web.policy and web.policy.threshold) == ("shop", Mode.REPLY, 0.7)
     assert (web.forwarding.team, web.forwarding.labels, web.forwarding.priority) == (2, ("ai",), "high")
     assert web.patience is not None
-    assert (web.patience.answer, web.patience.settles, web.merge_window) == (20, 30, 0.5)
+    assert (web.patience.answer, web.patience.post_limit, web.patience.quiet) == (20, 30, 0.5)
     assert (desk.address, desk.secret, web.secret) == ("account/desk", "other", "secret")
     assert made_of.policy_of(desk).threshold == 0.6
 

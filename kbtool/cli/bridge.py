@@ -53,7 +53,11 @@ def serve(
     settings = load(config)
     route = _route(os.environ, bot, _mode(mode, settings, untuned=untuned), inbox or ())
     bridge_settings = BridgeSettings(
-        settings.resolve(str(store)), (route,), settings.policy, hold=Hold(settings.resolve(PLACE))
+        settings.resolve(str(store)),
+        (route,),
+        settings.policy,
+        hold=Hold(settings.resolve(PLACE)),
+        database=os.environ.get("KBTOOL_DATABASE_URL", ""),
     )
     address = _address(chatwoot_url)
     from bridge.serve import listen

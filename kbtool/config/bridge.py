@@ -116,7 +116,7 @@ class Bridge(Table):
     port: int = Field(default=8080, ge=0, le=65535)
     ops_host: str = "127.0.0.1"
     ops_port: int = Field(default=8081, ge=0, le=65535)
-    concurrency: int = Field(default=64, ge=1, le=2000)
+    concurrency: int = Field(default=1000, ge=1, le=10_000)
     unanswered_minutes: float = Field(default=10.0, ge=1, le=24 * 60)
     unsigned: tuple[str, ...] = ()
     routes: dict[str, BridgeRoute] = Field(default_factory=dict)
