@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from bridge.conversation import Facts
+from bridge.holding import Held
 from bridge.settings import Mode, Patience
 from bridge.speech import AI_UNAVAILABLE, NO_TEXT, Post, because, posts_for, posts_without_answer, source_line
 from bridge.trace import Note, Step, note
@@ -21,7 +22,6 @@ from bridge.turns import Decided, Outcome, Work
 from bridge.words import words_for
 from kbtool.errors import ServiceError, Unavailable
 from kbtool.handoff import Action, Decision, Policy, Reason, decide
-from kbtool.hold import Hold
 from kbtool.model import Answer, Question
 from kbtool.smalltalk import smalltalk
 
@@ -44,7 +44,7 @@ class Answering:
     chat: Chat
     policy: Policy
     patience: Patience
-    hold: Hold | None = None
+    hold: Held | None = None
     started: float = field(default_factory=time.time)
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 

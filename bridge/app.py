@@ -1,4 +1,4 @@
-"""The bridge's two addresses, thin: Chatwoot's deliveries on one, health and traces on the other.
+"""The bridge's first address, thin: Chatwoot's deliveries. The operator has one of his own (`ops.py`).
 
 What Chatwoot makes of our answers decides them (bridge rules 3 and 4): anything but 2xx, 429 and 500 is final
 and opens the conversation.
@@ -23,7 +23,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from bridge import inbox, log, signature, trace
+from bridge import inbox, log, signature
 from bridge import settings as bridge_settings
 from bridge.settings import BridgeSettings
 from bridge.store import Store
@@ -37,16 +37,19 @@ IN_TIME = 4.0
 
 
 def create_app(
-    settings: BridgeSettings, store: Store, worker: Worker, clock: Callable[[], float] = time.time
+    current: Callable[[], BridgeSettings],
+    store: Store,
+    worker: Worker,
+    clock: Callable[[], float] = time.time,
 ) -> Starlette:
     """What Chatwoot reaches: `POST /webhooks/chatwoot/{bot}` for the agent bot of that name, and
     `POST /webhooks/chatwoot/account/{name}` for an account webhook. Where the server does not sign, the
-    secret is one part more: `…/{bot}/{secret}`.
+    secret is one part more: `…/{bot}/{secret}`. `current` are the settings in use at the time.
     """
 
     async def receive(request: Request) -> Response:
         """Keep the delivery, then say so. Everything else is the worker's."""
-        path = request.path_params
+        path, settings = request.path_params, current()
         address = f"account/{path['account']}" if "account" in path else path["bot"]
         route = settings.route(address)
         if route is None:
@@ -71,8 +74,12 @@ def create_app(
             worker.wake()
         return Response()
 
+    async def health(_: Request) -> Response:
+        return JSONResponse({"status": "alive"})
+
     paths = ("/account/{account}", "/account/{account}/{secret}", "/{bot}", "/{bot}/{secret}")
-    return Starlette(routes=[Route(ADDRESS + path, receive, methods=["POST"]) for path in paths])
+    webhooks = [Route(ADDRESS + path, receive, methods=["POST"]) for path in paths]
+    return Starlette(routes=[Route("/healthz", health), *webhooks])
 
 
 def _is_chatwoots(request: Request, route: bridge_settings.Route, body: bytes, now: float) -> bool:
@@ -81,34 +88,6 @@ def _is_chatwoots(request: Request, route: bridge_settings.Route, body: bytes, n
     if route.is_signed:
         return not secret and signature.is_genuine(body, request.headers, route.secret, now)
     return bool(route.secret) and hmac.compare_digest(secret.encode(), route.secret.encode())
-
-
-def create_ops(store: Store, worker: Worker) -> Starlette:
-    """For the operator, on an address of its own: traces show what customers are told."""
-
-    async def health(_: Request) -> Response:
-        return JSONResponse({"status": "alive"})
-
-    async def ready(_: Request) -> Response:
-        try:
-            await store.read(lambda connection: connection.exec_driver_sql("SELECT 1"))
-        except Unavailable as error:
-            return JSONResponse({"status": "not ready", "reason": error.message}, 503)
-        if not worker.is_ready:
-            return JSONResponse({"status": "not ready", "reason": "the worker does not run"}, 503)
-        return JSONResponse({"status": "ready"})
-
-    async def show_trace(request: Request) -> Response:
-        account, conversation = request.path_params["account"], request.path_params["conversation"]
-        return JSONResponse(await store.read(lambda c: trace.of_conversation(c, account, conversation)))
-
-    return Starlette(
-        routes=[
-            Route("/healthz", health),
-            Route("/readyz", ready),
-            Route("/trace/{account:int}/{conversation:int}", show_trace),
-        ]
-    )
 
 
 async def _body(request: Request, bound: int) -> bytes | None:

@@ -6,6 +6,7 @@ minute. What is closed opens again with the next month, or with a larger budget 
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 from functools import partial
@@ -22,6 +23,7 @@ from kbtool.errors import Unavailable
 from kbtool.notify import Level, Message
 
 NEARLY = 0.8
+EVERY = 60.0
 _MONTH = 32 * 86400.0
 """Seconds for which an alert of one month is not repeated."""
 
@@ -64,6 +66,15 @@ class Budgets:
             await self._judge(table, month, spent)
         except Unavailable as error:
             log.problem("usage_not_counted", route=route, why=error.message)
+
+    async def run(self) -> None:
+        """Refresh until cancelled, the first time at once."""
+        while True:
+            try:
+                await self.refresh()
+            except Unavailable as error:
+                log.problem("store", why=error.message)
+            await asyncio.sleep(EVERY)
 
     async def refresh(self) -> None:
         """Judge all routes anew: at the start, after a reload, and for what other bridges have spent."""

@@ -112,8 +112,8 @@ def next_step(facts: Facts, at: float, mode: Mode) -> Step:
     every message that no person has answered yet, in open conversations too. A route that is off gives what
     is pending to people.
     """
-    if mode is Mode.OFF:
-        return Step.OPEN if facts.status == "pending" else Step.NOT_PENDING
+    if mode in {Mode.OFF, Mode.SILENT}:
+        return Step.OPEN if facts.status == "pending" and mode is Mode.OFF else Step.NOT_PENDING
     if mode is Mode.DRAFT:
         if facts.status not in {"pending", "open"}:
             return Step.NOT_PENDING

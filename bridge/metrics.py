@@ -29,10 +29,8 @@ _COUNTED = {
     "overdue": ("overdue", "Customers whom nobody answered in time, now with people.", ("bot",)),
 }
 _TIMED = {
-    "acknowledged": ("acknowledgement", "A webhook until its answer.", ("status",), _SHORT),
     "turn": ("turn", "A turn from its begin to its end.", ("ended",), _LONG),
     "dify": ("dify", "A question to Dify until its answer.", ("route", "outcome"), _LONG),
-    "chatwoot": ("chatwoot", "A request to Chatwoot until its answer.", ("call", "status"), _SHORT),
 }
 """Event → name, help and labels of its metric; the labels are facts of the event."""
 
@@ -54,6 +52,20 @@ class Metrics:
             )
             for event, (name, what, facts, buckets) in _TIMED.items()
         }
+        self._acknowledged = Histogram(
+            "bridge_acknowledgement_seconds",
+            "A webhook until its answer; Chatwoot waits 5 s.",
+            ("status",),
+            registry=self._registry,
+            buckets=_SHORT,
+        )
+        self._chatwoot = Histogram(
+            "bridge_chatwoot_seconds",
+            "A request to Chatwoot until its answer begins.",
+            ("call", "status"),
+            registry=self._registry,
+            buckets=_SHORT,
+        )
         self._tokens = self._counter("dify_tokens", "Tokens that Dify told of.", "route")
         self._money = self._counter("dify_cost", "Cost that Dify told of.", "route", "currency")
         self._untold = self._counter("dify_cost_unknown", "Answers of unknown cost.", "route")
@@ -78,6 +90,13 @@ class Metrics:
             times.labels(*(str(facts.get(label, "")) for label in labels)).observe(seconds)
         if name == "cost":
             self._hear_cost(facts)
+
+    def acknowledged(self, status: int, seconds: float) -> None:
+        self._acknowledged.labels(str(status)).observe(seconds)
+
+    def chatwoot(self, call: str, status: int, seconds: float) -> None:
+        """`call` is method and path with the numbers taken out: one series a kind of request."""
+        self._chatwoot.labels(call, str(status)).observe(seconds)
 
     def page(self, load: Load, settings: BridgeSettings, standing: Standing) -> bytes:
         """The exposition, with the gauges as they stand now."""

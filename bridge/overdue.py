@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, and_, func, or_, select, update
+from sqlalchemy import Connection, and_, func, join, or_, select, update
 
 from bridge import known, outbox, turns
 from bridge.conversation import Facts
@@ -67,7 +67,7 @@ def find(connection: Connection, bots: Collection[str], before: float, limit: in
     is_last = and_(messages.c.bot == c.bot, messages.c.account == c.account, messages.c.id == last)
     query = (
         select(messages)
-        .join(conversations, is_last)
+        .select_from(join(conversations, messages, is_last))
         .where(
             c.bot.in_(bots),
             c.status == "pending",

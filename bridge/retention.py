@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 
 from bridge import log
-from bridge.schema import WAITING, deliveries, messages, posts, trace, turns
+from bridge.schema import WAITING, alerts, deliveries, messages, posts, trace, turns
 from bridge.settings import Keep
 from bridge.store import Store
 
@@ -78,7 +78,11 @@ def _messages(connection: Connection, keep: Keep, now: float) -> int:
     return _delete(connection, messages, m.received_at < now - keep.rows * DAY, m.state != WAITING)
 
 
-STEPS = (_deliveries, _words, _posts, _trace, _turns, _messages)
+def _alerts(connection: Connection, keep: Keep, now: float) -> int:
+    return _delete(connection, alerts, alerts.c.at < now - keep.rows * DAY)
+
+
+STEPS = (_deliveries, _words, _posts, _trace, _turns, _messages, _alerts)
 
 
 def _delete(connection: Connection, table: Table, *conditions: ColumnElement[bool]) -> int:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from bridge.settings import BridgeSettings, Budget, Forwarding, Mode, Patience, Route
-from kbtool.config import BridgeRoute, Settings
+from kbtool.config import EMBEDDED, BridgeRoute, Settings
 from kbtool.errors import ConfigError
 from kbtool.hold import PLACE, Hold
 
@@ -52,6 +52,8 @@ def _route(name: str, row: BridgeRoute, settings: Settings, environment: Mapping
     bot = row.webhook or row.bot
     is_signed = bot not in settings.bridge.unsigned
     _require_mode(name, row, settings)
+    if settings.dify.base_url != EMBEDDED and row.mode != "off":
+        app_key(row.app, environment)
 
     def secret(which: str) -> str:
         value = environment.get(variable(which, bot)) or environment.get(which, "")

@@ -18,11 +18,13 @@ from kbtool.hold import Hold
 class Mode(StrEnum):
     """`draft`: the AI writes private notes and a person sends. `reply`: the AI answers the customer. `off`:
     no AI; what Chatwoot gives to the bot is shown to people at once, since nobody is told of it there.
+    `silent` is nobody's to choose: the conversation is not ours at all.
     """
 
     DRAFT = "draft"
     REPLY = "reply"
     OFF = "off"
+    SILENT = "silent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +115,11 @@ class Route:
         name = self.bot or self.name
         return f"account/{name}" if self.is_account else name
 
+    @property
+    def asks(self) -> bool:
+        """Whether its Dify app is asked at all."""
+        return self.mode is not Mode.OFF
+
     def fits(self, inbox: int, labels: Collection[str]) -> bool:
         """Whether a conversation of this inbox (0: unknown) with these labels is this route's."""
         is_here = not self.inboxes or inbox in self.inboxes
@@ -145,6 +152,11 @@ class BridgeSettings:
     def choose(self, address: str, inbox: int, labels: Collection[str]) -> Route | None:
         """The route of a conversation: the first of this address that fits it."""
         return next((r for r in self.routes if r.address == address and r.fits(inbox, labels)), None)
+
+    def is_account(self, address: str) -> bool:
+        """Whether it is that of an account webhook, which also hears of conversations that are not ours."""
+        route = self.route(address)
+        return route is not None and route.is_account
 
     def inboxes(self, address: str) -> frozenset[int]:
         """Those that the routes of the address name; empty where one of them takes all."""

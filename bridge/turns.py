@@ -107,7 +107,7 @@ class Taken:
 
 
 def take(
-    connection: Connection, lease: Lease, mode_of: Callable[[str], Mode], now: float, *, merges: bool
+    connection: Connection, lease: Lease, mode_of: Callable[[str, Facts], Mode], now: float, *, merges: bool
 ) -> Taken | None:
     """The turn of a conversation: with `merges` all that waits in it, otherwise its lowest id.
 
@@ -126,8 +126,8 @@ def take(
     of_turn = Subject(subject.bot, subject.account, subject.conversation, newest.id)
     if any(row.turn != newest.id for row in chosen):
         _freeze(connection, of_turn, [row.id for row in chosen], now)
-    mode = mode_of(subject.bot)
-    facts = begin(known.facts_of(connection, subject) or Facts(), newest.at, mode)
+    facts = known.facts_of(connection, subject) or Facts()
+    facts = begin(facts, newest.at, mode_of(subject.bot, facts))
     return Taken(_work(of_turn, chosen, lease.attempts), facts, _history(connection, of_turn, facts), posts)
 
 

@@ -48,8 +48,6 @@ class Watchdog:
     clients: Callable[[], Mapping[str, ChatwootClient]]
     wake: Callable[[], None]
     clock: Callable[[], float] = time.time
-    every: float = EVERY
-    grace: float = GRACE
     _bots: dict[tuple[int, int], tuple[str, float]] = field(default_factory=dict)
 
     async def run(self) -> None:
@@ -58,7 +56,7 @@ class Watchdog:
                 await self.round()
             except ServiceError as error:
                 log.problem("watchdog", why=error.message)
-            await asyncio.sleep(self.every)
+            await asyncio.sleep(EVERY)
 
     async def round(self) -> None:
         """One look. Raises Unavailable where the store, or Chatwoot, is."""
@@ -92,7 +90,7 @@ class Watchdog:
         now, left = self.clock(), MISSED
         for page in range(1, PAGES + 1):
             listed = listing.parse_pending(await client.read(listing.filter_pending(account, page)), account)
-            asking = [one for one in listed if one.is_asking and one.last_at < now - self.grace]
+            asking = [one for one in listed if one.is_asking and one.last_at < now - GRACE]
             for one in await self._unknown(asking):
                 if left and (address := await self._address(client, one)):
                     left -= 1

@@ -7,6 +7,7 @@ several share a store, another one does within seconds.
 from __future__ import annotations
 
 import asyncio
+import time
 import uuid
 from collections.abc import Collection
 from contextlib import suppress
@@ -18,9 +19,11 @@ from sqlalchemy import Connection
 from bridge import inbox, intake, leases, log, retention, turns
 from bridge.intake import Sorted
 from bridge.leases import LeaseLost
+from bridge.settings import BridgeSettings
 from bridge.store import announce
 from bridge.trace import Subject
 from bridge.turn import Desk, News, Turn
+from bridge.turn.posting import named
 from bridge.turns import Taken
 from kbtool.errors import Unavailable
 
@@ -54,7 +57,6 @@ class Worker:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
         self._store = desk.store
-        self._settings = desk.settings
         self._me = str(uuid.uuid4())
         self._woken = asyncio.Event()
         self._stopping = False
@@ -63,6 +65,20 @@ class Worker:
 
     def wake(self) -> None:
         self._woken.set()
+
+    def adopt(self, desk: Desk) -> None:
+        """Take turns as `desk` has it from now on; those under way end as they began."""
+        self._desk = desk
+        self.wake()
+
+    @property
+    def running(self) -> int:
+        """How many turns are under way here."""
+        return len(self._running)
+
+    @property
+    def _settings(self) -> BridgeSettings:
+        return self._desk.settings
 
     async def run(self) -> None:
         """Work until told to stop. First of all, what a bridge that died was working on is free again."""
@@ -126,7 +142,7 @@ class Worker:
                 announce(connection, _word(key))
         bots = self._settings.addresses
         claimed = leases.claim(connection, self._me, bots, now, room) if room > 0 else []
-        merges = self._settings.patience.quiet > 0
+        merges = any(self._settings.patience_of(route).quiet > 0 for route in self._settings.routes)
         taken = []
         for lease in claimed:
             one = turns.take(connection, lease, self._desk.mode, now, merges=merges)
@@ -153,8 +169,7 @@ class Worker:
         return outcomes
 
     def _inboxes(self, bot: str) -> Collection[int]:
-        route = self._settings.route(bot)
-        return route.inboxes if route else frozenset()
+        return self._settings.inboxes(bot)
 
     def _start(self, taken: Taken) -> None:
         key, news = _key(taken.work.subject), News()
@@ -164,8 +179,10 @@ class Worker:
 
     async def _run(self, turn: Turn, subject: Subject) -> None:
         """A turn in a task of its own: a bug in one is told, and does not end the others."""
+        begun, ended = time.monotonic(), "failed"
         try:
             await turn.run()
+            ended = "done"
         except LeaseLost:
             log.problem("lease_lost", bot=subject.bot, message=subject.message)
         except Unavailable as error:
@@ -178,6 +195,8 @@ class Worker:
                 pass
             except Unavailable as failure:
                 await self._put_back(subject, failure.message)
+        finally:
+            log.event("turn", **named(subject), ended=ended, seconds=time.monotonic() - begun)
 
     async def _put_back(self, subject: Subject, why: str) -> None:
         """The store failed a turn: when it works again, the turn is taken again."""

@@ -16,6 +16,7 @@ from bridge.chatwoot.wire import is_surely_not_stored
 from bridge.conversation import SILENT, Facts, next_step
 from bridge.conversation import Step as Next
 from bridge.outbox import Planned, State
+from bridge.settings import Patience
 from bridge.speech import POST_REFUSED, Kind, Post, because
 from bridge.trace import Note, Step, Subject, note, record
 from bridge.turn.desk import Desk
@@ -30,10 +31,10 @@ _ECHO_EVERY = 0.5
 class Posting:
     """The posts of one turn, for the bridge `me`. Each call may raise Unavailable, and LeaseLost."""
 
-    def __init__(self, desk: Desk, work: Work, me: str) -> None:
+    def __init__(self, desk: Desk, work: Work, me: str, patience: Patience) -> None:
         self._desk = desk
         self._store = desk.store
-        self._patience = desk.settings.patience
+        self._patience = patience
         self._client = desk.clients[work.subject.bot]
         self._work = work
         self._subject = work.subject
@@ -190,7 +191,7 @@ class Posting:
     def _step(self, connection: Connection) -> Next:
         """Whether a person has spoken, or the status changed, since the first post."""
         facts = known.facts_of(connection, self._subject) or Facts()
-        return next_step(facts, self._work.at, self._desk.mode(self._subject.bot))
+        return next_step(facts, self._work.at, self._desk.mode(self._subject.bot, facts))
 
     def _only_open(self, connection: Connection, count: int) -> list[Planned]:
         leases.require(connection, self._subject, self._me)

@@ -34,7 +34,7 @@ class Turn:
     def __init__(self, desk: Desk, taken: Taken, me: str, news: News) -> None:
         self._desk = desk
         self._store = desk.store
-        self._patience = desk.settings.patience
+        self._patience = desk.patience(taken.work.subject.bot, taken.facts)
         self._taken = taken
         self._me = me
         self._news = news
@@ -89,7 +89,7 @@ class Turn:
                 begun = await self._begin(decided, shown)
                 if begun is not None:
                     if not isinstance(begun, Next) and begun:
-                        await Posting(self._desk, taken.work, self._me).deliver(begun, shown.status)
+                        await self._posting().deliver(begun, shown.status)
                     return
             if not await self._look_again():
                 return
@@ -97,7 +97,11 @@ class Turn:
     async def _ask(self) -> Decided | None:
         """The decision, when the customer has been quiet for long enough; None where all has changed."""
         taken = self._taken
-        decision = self._desk.answering.decide(taken.work, taken.facts, taken.before, self._mode, self._tell)
+        route = self._desk.route(taken.work.subject.bot, taken.facts)
+        assert route is not None  # otherwise its mode is one that asks nobody
+        facts = replace(taken.facts, language=route.language or taken.facts.language)
+        answering = self._desk.answering[route.name]
+        decision = answering.decide(taken.work, facts, taken.before, self._mode, self._tell)
         return await self._news.hold_or_change(
             decision, self._has_changed, lambda: self._burst.posts_at - _loop_time()
         )
@@ -107,8 +111,9 @@ class Turn:
         work = self._taken.work
 
         def look(connection: Connection) -> bool:
-            facts = begin(known.facts_of(connection, work.subject) or Facts(), work.at, self._mode)
-            is_wanted = next_step(facts, work.at, self._mode) is Next.ANSWER
+            facts = known.facts_of(connection, work.subject) or Facts()
+            mode = self._desk.mode(work.subject.bot, facts)
+            is_wanted = next_step(begin(facts, work.at, mode), work.at, mode) is Next.ANSWER
             return not is_wanted or (self._merges and turns.has_more(connection, work))
 
         return await self._store.read(look)
@@ -181,7 +186,7 @@ class Turn:
         if step in SILENT and not (is_last and shown.status == "open"):
             await self._keep_silent(step, shown.status)
             return
-        posting = Posting(self._desk, taken.work, self._me)
+        posting = self._posting()
         if step is Next.OPEN and not is_last:
             left = await posting.only_open(len(taken.posts))
         await posting.deliver(left, shown.status, is_begun=False)
@@ -232,9 +237,12 @@ class Turn:
         subject, now = self._taken.work.subject, self._desk.clock()
         self._store.write_later(lambda c: record(c, subject, now, one))
 
+    def _posting(self) -> Posting:
+        return Posting(self._desk, self._taken.work, self._me, self._patience)
+
     @property
     def _mode(self) -> Mode:
-        return self._desk.mode(self._taken.work.subject.bot)
+        return self._desk.mode(self._taken.work.subject.bot, self._taken.facts)
 
     @property
     def _merges(self) -> bool:
