@@ -8,7 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    disable_created_metrics,
+    generate_latest,
+)
 
 from bridge.holding import Standing
 from bridge.load import Load
@@ -19,6 +26,8 @@ _SHORT = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0
 """Buckets in seconds for what takes milliseconds; Chatwoot waits 5 s."""
 _LONG = (0.1, 0.25, 0.5, 1.0, 2.0, 3.0, 5.0, 8.0, 13.0, 20.0, 30.0, 60.0, 120.0)
 
+
+disable_created_metrics()  # when a series began: as many lines again, which nobody asks for
 
 _COUNTED = {
     "decision": ("decisions", "Turns by what was done and why.", ("action", "reason")),
@@ -71,7 +80,9 @@ class Metrics:
         self._untold = self._counter("dify_cost_unknown", "Answers of unknown cost.", "route")
         self._backlog = self._gauge("backlog_messages", "Customers' messages that wait for their turn.")
         self._unsorted = self._gauge("unsorted_deliveries", "Webhooks kept and not looked at yet.")
-        self._oldest = self._gauge("oldest_unanswered_seconds", "Age of the oldest message that waits.")
+        self._oldest = self._gauge(
+            "oldest_unanswered_seconds", "Age of the oldest message that waits; 0: none does."
+        )
         self._leases = self._gauge("leases", "Conversations that are worked on.")
         self._dead = self._gauge("dead_letters", "Messages and deliveries that nothing more is tried with.")
         self._threshold = self._gauge("handoff_threshold", "The threshold in use.", "route")
