@@ -15,7 +15,7 @@ from bridge.turns import Work
 
 @dataclass(frozen=True, slots=True)
 class Burst:
-    """`posts_at` is when the post may go out, `ends_at` when nothing more is added; by the monotonic clock."""
+    """When the post may go out, and when nothing more is added; by the monotonic clock."""
 
     posts_at: float
     ends_at: float
