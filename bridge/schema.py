@@ -189,4 +189,5 @@ def insert_new(connection: Connection, table: Table, row: dict[str, Any]) -> boo
 @cache
 def _insert_new(dialect: str, table: Table) -> Insert:
     insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
-    return insert(table).on_conflict_do_nothing()
+    # Whether a row was inserted is asked of the driver only where that is wanted.
+    return insert(table).on_conflict_do_nothing().execution_options(preserve_rowcount=True)

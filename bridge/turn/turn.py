@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import replace
+from time import monotonic
 
 from sqlalchemy import Connection
 
@@ -38,7 +38,7 @@ class Turn:
         self._taken = taken
         self._me = me
         self._news = news
-        self._burst = Burst.of(taken.work, self._patience, desk.clock(), _loop_time())
+        self._burst = Burst.of(taken.work, self._patience, desk.clock(), monotonic())
 
     async def run(self) -> None:
         """Deal with it, or leave it for later. Raises LeaseLost, and what is a bug or a store that fails."""
@@ -103,7 +103,7 @@ class Turn:
         answering = self._desk.answering[route.name]
         decision = answering.decide(taken.work, facts, taken.before, self._mode, self._tell)
         return await self._news.hold_or_change(
-            decision, self._has_changed, lambda: self._burst.posts_at - _loop_time()
+            decision, self._has_changed, lambda: self._burst.posts_at - monotonic()
         )
 
     async def _has_changed(self) -> bool:
@@ -136,7 +136,7 @@ class Turn:
         if taken is None:
             return False
         self._taken = taken
-        self._burst = self._burst.grown(taken.work, self._patience, self._desk.clock(), _loop_time())
+        self._burst = self._burst.grown(taken.work, self._patience, self._desk.clock(), monotonic())
         return True
 
     async def _begin(self, decided: Decided, shown: Shown) -> list[Planned] | Next | None:
@@ -246,7 +246,7 @@ class Turn:
 
     @property
     def _merges(self) -> bool:
-        return self._patience.quiet > 0 and _loop_time() < self._burst.ends_at
+        return self._patience.quiet > 0 and monotonic() < self._burst.ends_at
 
 
 def _opening(facts: Facts) -> Decided:
@@ -256,7 +256,3 @@ def _opening(facts: Facts) -> Decided:
 
 def _silence(step: Next, status: str) -> Note:
     return note(Step.FILTER, f"silent: {step.value} (status {status or 'unknown'})", verdict=step.value)
-
-
-def _loop_time() -> float:
-    return asyncio.get_running_loop().time()
