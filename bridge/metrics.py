@@ -27,7 +27,7 @@ _SHORT = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0
 _LONG = (0.1, 0.25, 0.5, 1.0, 2.0, 3.0, 5.0, 8.0, 13.0, 20.0, 30.0, 60.0, 120.0)
 
 
-disable_created_metrics()  # when a series began: as many lines again, which nobody asks for
+disable_created_metrics()  # type: ignore[no-untyped-call]  # when a series began: as many lines again, which nobody asks for
 
 _COUNTED = {
     "decision": ("decisions", "Turns by what was done and why.", ("action", "reason")),

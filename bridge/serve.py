@@ -16,6 +16,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from bridge import log
+from bridge.answering import Chat
 from bridge.app import create_app
 from bridge.live import Chats, Live
 from bridge.metrics import Metrics
@@ -53,19 +54,20 @@ class Reread:
 @asynccontextmanager
 async def bridge(
     settings: BridgeSettings,
-    chats: Chats,
+    chats: Chat | Chats,
     chatwoot: httpx.AsyncClient,
     reread: Reread | None = None,
     is_stale: IsStale | None = None,
 ) -> AsyncIterator[Bridge]:
     """A bridge for the time of the block; `chatwoot` has the server's base URL and serves all routes.
 
-    With `reread` it takes new settings while it runs; with `is_stale` it holds replies back while that says
-    why. Raises ConfigError for an app without a key.
+    `chats` is the Dify app of all routes, or says by its name which one a route's is. With `reread` it takes
+    new settings while it runs; with `is_stale` it holds replies back while that says why. Raises ConfigError
+    for an app without a key.
     """
     metrics = Metrics()
     async with open_store(settings.store, settings.database) as store:
-        live = Live(store, settings, chats, chatwoot)
+        live = Live(store, settings, chats if callable(chats) else lambda _: chats, chatwoot)
         worker = Worker(live.desk)
 
         async def adopt(new: BridgeSettings) -> None:

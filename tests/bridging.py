@@ -154,7 +154,7 @@ class Stand:
         hooks, ops = listen("127.0.0.1", self.port), listen("127.0.0.1", 0)
         self.ops = address_of(ops)
         async with (
-            bridge(replace(self.settings, **changes), lambda _: self.chat, self.http) as running,
+            bridge(replace(self.settings, **changes), self.chat, self.http) as running,
             serving((running.app, hooks), (running.ops, ops)),
         ):
             yield

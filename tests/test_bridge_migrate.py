@@ -86,7 +86,7 @@ def engine_of(url: str) -> Engine:
 def test_what_waited_in_the_first_release_is_due_as_it_was(tmp_path: Path) -> None:
     with opened(first_release(tmp_path)) as connection:
         (lease,) = claim(connection, "me", ["kbtool"], now=120.0, limit=9)
-        taken = turns.take(connection, lease, lambda _: Mode.REPLY, 120.0, merges=True)
+        taken = turns.take(connection, lease, lambda *_: Mode.REPLY, 120.0, merges=True)
         assert taken is not None
         assert taken.work.messages == (12, 13)
         assert taken.work.text == "And by post?\nHello?"

@@ -72,9 +72,7 @@ async def _run(settings: Settings, port: int, *, opens: bool) -> None:
                 _engine(settings) as client,
                 HttpxAiohttpClient(base_url=address_of(page), trust_env=False, timeout=10.0) as http,
                 bridge(
-                    _bridge_settings(settings, bot.secret, bot.token, Path(folder)),
-                    lambda _: client,
-                    http,
+                    _bridge_settings(settings, bot.secret, bot.token, Path(folder)), client, http
                 ) as running,
                 serving((service, page), (running.app, hooks), (running.ops, ops)) as servers,
             ):

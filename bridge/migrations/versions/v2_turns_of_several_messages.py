@@ -11,6 +11,7 @@ from alembic import op
 revision = "2"
 down_revision = "1"
 
+_ID = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 _WAITING = sa.text("state = 'waiting'")
 _ZERO, _EMPTY = sa.text("0"), sa.text("''")
 
@@ -55,6 +56,7 @@ def upgrade() -> None:
         sqlite_where=_WAITING,
         postgresql_where=_WAITING,
     )
+    _add_usage_and_alerts()
     _tell_the_first_release(2)
 
 
@@ -75,8 +77,34 @@ def downgrade() -> None:
     with op.batch_alter_table("conversations") as table:
         for column in ("left_at", "channel", "inbox", "labels", "due_at", "attempts", "owner"):
             table.drop_column(column)
-    op.drop_table("replicas")
+    for name in ("replicas", "usage", "alerts"):
+        op.drop_table(name)
     _tell_the_first_release(1)
+
+
+def _add_usage_and_alerts() -> None:
+    """What answers cost, and what an operator must know of."""
+    op.create_table(
+        "usage",
+        sa.Column("route", sa.String(64), primary_key=True),
+        sa.Column("month", sa.String(7), primary_key=True),
+        sa.Column("currency", sa.String(8), primary_key=True),
+        sa.Column("answers", sa.Integer, nullable=False, server_default=_ZERO),
+        sa.Column("tokens", sa.BigInteger, nullable=False, server_default=_ZERO),
+        sa.Column("untold", sa.Integer, nullable=False, server_default=_ZERO),
+        sa.Column("money", sa.Float, nullable=False, server_default=_ZERO),
+    )
+    op.create_table(
+        "alerts",
+        sa.Column("id", _ID, primary_key=True, autoincrement=True),
+        sa.Column("at", sa.Float, nullable=False),
+        sa.Column("key", sa.String(128), nullable=False),
+        sa.Column("level", sa.String(16), nullable=False),
+        sa.Column("subject", sa.Text, nullable=False),
+        sa.Column("lines", sa.JSON, nullable=False),
+        sa.Column("details", sa.JSON, nullable=False),
+    )
+    op.create_index("alerts_of", "alerts", ["key", "at"])
 
 
 def _tell_the_first_release(version: int) -> None:
