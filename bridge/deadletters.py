@@ -12,9 +12,9 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, and_, select, update
+from sqlalchemy import Connection, and_, or_, select, update
 
-from bridge.schema import deliveries, messages, posts, trace
+from bridge.schema import WAITING, conversations, deliveries, messages, posts, trace
 from kbtool.errors import ConfigError
 
 FAILED, UNREADABLE = "failed", "unreadable"
@@ -37,7 +37,8 @@ class DeadLetter:
 def every(connection: Connection) -> list[DeadLetter]:
     """All of them, the oldest first."""
     m, d = messages.c, deliveries.c
-    failed = select(m.bot, m.account, m.conversation, m.id, m.at).where(m.state == FAILED).order_by(m.at)
+    is_newest = or_(m.turn.is_(None), m.turn == m.id)  # of messages that were taken together
+    failed = select(m.bot, m.account, m.conversation, m.id, m.at).where(m.state == FAILED, is_newest)
     found = [
         DeadLetter(
             f"m{row.id}",
@@ -86,10 +87,13 @@ def retry(connection: Connection, letters: Iterable[DeadLetter], now: float) -> 
         if letter.name.startswith("d"):
             connection.execute(update(deliveries).where(deliveries.c.id == number).values(state="new"))
             continue
-        is_it = and_(
-            messages.c.bot == letter.bot, messages.c.account == letter.account, messages.c.id == number
+        m, c = messages.c, conversations.c
+        of_turn = and_(
+            m.bot == letter.bot, m.account == letter.account, or_(m.id == number, m.turn == number)
         )
-        connection.execute(update(messages).where(is_it).values(state="waiting", due_at=now, attempts=0))
+        connection.execute(update(messages).where(of_turn, m.state == FAILED).values(state=WAITING))
+        its = and_(c.bot == letter.bot, c.account == letter.account, c.id == letter.conversation)
+        connection.execute(update(conversations).where(its).values(due_at=now, attempts=0))
         refused = and_(
             posts.c.bot == letter.bot,
             posts.c.account == letter.account,

@@ -99,7 +99,7 @@ def journey(connection: Connection, place: Place) -> Journey:
     wanted = {place.message, *posted} if place.message else set()
     last: dict[int, float] = {}
     hops = []
-    for row in connection.execute(select(trace).where(_is_at(trace, place)).order_by(trace.c.id)):
+    for row in connection.execute(select(trace).where(_is_at(trace, place)).order_by(trace.c.at, trace.c.id)):
         message = row.message or 0
         if wanted and message not in wanted:
             continue

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, create_engine
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError
 
 from kbtool.errors import ConfigError
 
@@ -29,8 +29,8 @@ def visit(store: Path, database: str = "", *, writes: bool = False) -> Iterator[
     try:
         with engine.begin() if writes else engine.connect() as connection:
             yield connection
-    except SQLAlchemyError as error:
-        why = str(getattr(error, "orig", None) or error).split("\n", 1)[0]
+    except DBAPIError as error:
+        why = str(error.orig).split("\n", 1)[0]
         raise ConfigError(
             f"{where}: not a store that this kbtool can read ({why})",
             hint="Start `kbtool bridge serve` once: it makes the store, and brings an older one up to date.",
