@@ -46,6 +46,10 @@ def create_app(
 
     async def receive(request: Request) -> Response:
         """Keep the delivery, then say so. Everything else is the worker's."""
+        with worker.receiving():
+            return await answer(request)
+
+    async def answer(request: Request) -> Response:
         path = request.path_params
         address = f"account/{path['account']}" if "account" in path else path["bot"]
         route = settings.route(address)

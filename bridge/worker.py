@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Collection
-from contextlib import suppress
+from collections import deque
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
+from time import monotonic
 
 from sqlalchemy import Connection
 
@@ -27,8 +29,18 @@ from kbtool.errors import Unavailable
 LONGEST_REST = 5.0
 SHORTEST_REST = 0.01
 BATCH = 100
+SMALL_BATCH = 16
 BEATS = 4
 """How often a bridge says that it lives, in the time after which it is taken for dead."""
+
+YIELDS = 2.5
+"""Seconds for which the worker lets acknowledgements go first: Chatwoot hangs up, customers wait for the AI
+anyway.
+"""
+MANY = 8
+RUSH = 60.0
+"""So many deliveries at once, or so many in a second, are a rush."""
+_GAP = 0.01
 
 _Key = tuple[str, int, int]
 
@@ -59,10 +71,22 @@ class Worker:
         self._woken = asyncio.Event()
         self._stopping = False
         self._running: dict[_Key, _Running] = {}
+        self._receiving = 0
+        self._received: deque[float] = deque(maxlen=MANY)
         self.is_ready = False
 
     def wake(self) -> None:
         self._woken.set()
+
+    @contextmanager
+    def receiving(self) -> Iterator[None]:
+        """While a delivery is being acknowledged."""
+        self._receiving += 1
+        self._received.append(monotonic())
+        try:
+            yield
+        finally:
+            self._receiving -= 1
 
     async def run(self) -> None:
         """Work until told to stop. First of all, what a bridge that died was working on is free again."""
@@ -90,6 +114,7 @@ class Worker:
     async def _work(self) -> None:
         while not self._stopping:
             self._woken.clear()
+            await self._let_acknowledge()
             try:
                 found = await self._look()
             except Unavailable as error:
@@ -101,11 +126,23 @@ class Worker:
             if not (found.sorted or found.taken):
                 await self._rest(found.due_at)
 
+    async def _let_acknowledge(self) -> None:
+        """While many deliveries come in, wait for as long as we can."""
+        until = monotonic() + YIELDS
+        while self._is_rushed and monotonic() < until and not self._stopping:  # noqa: ASYNC110 a rate, no event
+            await asyncio.sleep(_GAP)
+
+    @property
+    def _is_rushed(self) -> bool:
+        is_fast = len(self._received) == MANY and monotonic() - self._received[0] < MANY / RUSH
+        return is_fast or self._receiving >= MANY
+
     async def _look(self) -> _Round:
         """Sort what is new and take what is due, in one commit."""
-        room = self._settings.concurrency - len(self._running)
+        batch = SMALL_BATCH if self._is_rushed else BATCH
+        room = min(self._settings.concurrency - len(self._running), batch)
         try:
-            found = await self._store.write(lambda c: self._round(c, room))
+            found = await self._store.write(lambda c: self._round(c, batch, room))
         except Unavailable:
             raise
         except Exception as error:  # noqa: BLE001 a bug on one delivery must not stop the others
@@ -117,9 +154,9 @@ class Worker:
                 self._tell(_key(one.changed))
         return found
 
-    def _round(self, connection: Connection, room: int) -> _Round:
+    def _round(self, connection: Connection, batch: int, room: int) -> _Round:
         now = self._desk.clock()
-        new = inbox.unsorted(connection, BATCH)
+        new = inbox.unsorted(connection, batch)
         outcomes = intake.sort(connection, new, self._inboxes, now) if new else []
         if self._store.is_shared:
             for key in {_key(one.changed) for one in outcomes if one.changed is not None}:

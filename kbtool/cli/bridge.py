@@ -44,8 +44,6 @@ def serve(
     store: Annotated[Path, typer.Option(help="The bridge's database file.")] = Path(".kbtool/bridge.sqlite"),
 ) -> None:
     """Serve the bridge until Ctrl-C or SIGTERM; what is under way is then finished first."""
-    import asyncio
-
     from bridge.settings import BridgeSettings
     from kbtool.config import load
     from kbtool.hold import PLACE, Hold
@@ -60,13 +58,13 @@ def serve(
         database=os.environ.get("KBTOOL_DATABASE_URL", ""),
     )
     address = _address(chatwoot_url)
-    from bridge.serve import listen
+    from bridge.serve import listen, run
 
     sockets = (
         listen(host, port, hint="Take another port: kbtool bridge serve --port …"),
         listen(ops_host, ops_port, hint="Take another port: kbtool bridge serve --ops-port …"),
     )
-    asyncio.run(_serve(settings, bridge_settings, address, sockets))
+    run(_serve(settings, bridge_settings, address, sockets))
 
 
 async def _serve(
