@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
-from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +19,7 @@ from bridge.answering import Answering, Chat
 from bridge.app import create_app, create_ops
 from bridge.chatwoot.client import ChatwootClient
 from bridge.settings import BridgeSettings
-from bridge.store import open_store
+from bridge.store import Store, open_store
 from bridge.turn import Desk
 from bridge.worker import Worker
 from kbtool.errors import ConfigError
@@ -31,10 +32,16 @@ class Bridge:
     app: ASGIApp
     ops: ASGIApp
     work: asyncio.Task[None]
+    store: Store
 
 
 @asynccontextmanager
-async def bridge(settings: BridgeSettings, chat: Chat, chatwoot: httpx.AsyncClient) -> AsyncIterator[Bridge]:
+async def bridge(
+    settings: BridgeSettings,
+    chat: Chat,
+    chatwoot: httpx.AsyncClient,
+    clock: Callable[[], float] = time.time,
+) -> AsyncIterator[Bridge]:
     """A bridge for the time of the block; `chatwoot` has the server's base URL and serves all routes."""
     async with open_store(settings.store, settings.database) as store:
         clients = {
@@ -42,10 +49,10 @@ async def bridge(settings: BridgeSettings, chat: Chat, chatwoot: httpx.AsyncClie
             for route in settings.routes
         }
         answering = Answering(chat, settings.policy, settings.patience, settings.hold)
-        worker = Worker(Desk(store, answering, clients, settings))
+        worker = Worker(Desk(store, answering, clients, settings, clock))
         work = asyncio.create_task(worker.run())
         try:
-            yield Bridge(create_app(settings, store, worker), create_ops(store, worker), work)
+            yield Bridge(create_app(settings, store, worker), create_ops(store, worker), work, store)
         finally:
             worker.stop()
             await work

@@ -89,7 +89,7 @@ class Worker:
             self._receiving -= 1
 
     async def run(self) -> None:
-        """Work until told to stop. First of all, what a bridge that died was working on is free again."""
+        """Work until told to stop."""
         async with asyncio.TaskGroup() as group:
             await self._join()
             if self._store.is_shared:
@@ -253,10 +253,15 @@ class Worker:
             running.news.tell()
 
     async def _join(self) -> None:
-        if self._store.is_shared:
-            await self._store.write(lambda c: leases.join(c, self._me))
-        else:
-            await self._store.write(leases.release_all)
+        """Until the store takes it: on a file, what a bridge that died was working on is free again."""
+        step = partial(leases.join, me=self._me) if self._store.is_shared else leases.release_all
+        while not self._stopping:
+            try:
+                return await self._store.write(step)
+            except Unavailable as error:
+                log.problem("store", why=error.message)
+                await asyncio.sleep(self._settings.patience.first_pause)
+        return None
 
     async def _leave(self) -> None:
         if self._store.is_shared:
@@ -276,7 +281,7 @@ class Worker:
                 log.problem("taken_for_dead", turns=len(self._running))
                 await self._cancel_all()
                 self._me = str(uuid.uuid4())
-                await self._store.write(lambda c: leases.join(c, self._me))
+                await self._join()
             self.wake()
 
     async def _keep_tidy(self) -> None:

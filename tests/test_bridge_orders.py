@@ -1,4 +1,4 @@
-"""Any permutation and repetition of a set of deliveries comes to the same, in what is known and in replies."""
+"""Any permutation and repetition of a set of deliveries comes to the same, known and said."""
 
 from __future__ import annotations
 
