@@ -66,18 +66,20 @@ def test_a_bridge_works_on_postgresql_as_on_a_file(tmp_path: Path, url: str) -> 
 def test_two_bridges_share_the_conversations_and_answer_each_once(tmp_path: Path, url: str) -> None:
     async def scenario() -> None:
         hangs = {QUESTION: Said("You have 30 days.", 0.9, hangs=True)}
-        async with stand(tmp_path, hangs) as at:
-            # Neither can take all twelve.
-            async with at.bridge(database=url, concurrency=6), another(at, url, concurrency=6):
-                visits = [at.ask(QUESTION) for _ in range(12)]
-                await at.until(lambda: len(at.dify.asked) == 12)
-                with psycopg.connect(url) as connection:
-                    owners = connection.execute("select owner, count(*) from conversations group by owner")
-                    assert [count for _, count in owners] == [6, 6]
-                at.dify.released.set()
-                await at.until(lambda: all(at.replies(one) == ["You have 30 days."] for one in visits))
-                await asyncio.sleep(0.2)
-                assert all(at.replies(one) == ["You have 30 days."] for one in visits)
+        async with (
+            stand(tmp_path, hangs) as at,
+            at.bridge(database=url, concurrency=6),  # neither can take all twelve
+            another(at, url, concurrency=6),
+        ):
+            visits = [at.ask(QUESTION) for _ in range(12)]
+            await at.until(lambda: len(at.dify.asked) == 12)
+            with psycopg.connect(url) as connection:
+                owners = connection.execute("select owner, count(*) from conversations group by owner")
+                assert [count for _, count in owners] == [6, 6]
+            at.dify.released.set()
+            await at.until(lambda: all(at.replies(one) == ["You have 30 days."] for one in visits))
+            await asyncio.sleep(0.2)
+            assert all(at.replies(one) == ["You have 30 days."] for one in visits)
 
     run(scenario())
 
@@ -101,7 +103,8 @@ def test_what_one_bridge_receives_the_other_hears_of(tmp_path: Path, url: str) -
                     state = at.sandbox.state
                     person = next(iter(state.directory.users.values()))
                     state.set_status(at.conversation(visit), "open", person)
-                    await at.traced(visit, "silent: not_pending")
+                    async with asyncio.timeout(4.0):  # before the app is given up
+                        await at.traced(visit, "silent: not_pending")
             assert at.replies(visit) == []
 
     run(scenario())
