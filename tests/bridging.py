@@ -28,7 +28,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from bridge import signature
 from bridge.sandbox import BotSettings, DeliverySettings, Sandbox, SandboxSettings, create_sandbox
 from bridge.sandbox.records import ContactInbox, Conversation, MessageType
-from bridge.serve import address_of, bridge, listen, serving
+from bridge.serve import Bridge, address_of, bridge, listen, serving
 from bridge.settings import BridgeSettings, Mode, Patience, Route
 from kbtool.dify.client import DifyClient
 from kbtool.handoff import Policy
@@ -149,15 +149,17 @@ class Stand:
     ops: str = ""
 
     @asynccontextmanager
-    async def bridge(self, **changes: Any) -> AsyncIterator[None]:
+    async def bridge(
+        self, *, clock: Callable[[], float] = time.time, **changes: Any
+    ) -> AsyncIterator[Bridge]:
         """A bridge on the store and the port of the last one."""
         hooks, ops = listen("127.0.0.1", self.port), listen("127.0.0.1", 0)
         self.ops = address_of(ops)
         async with (
-            bridge(replace(self.settings, **changes), self.chat, self.http) as running,
+            bridge(replace(self.settings, **changes), self.chat, self.http, clock) as running,
             serving((running.app, hooks), (running.ops, ops)),
         ):
-            yield
+            yield running
 
     def ask(self, text: str | None, visit: ContactInbox | None = None) -> ContactInbox:
         """A customer writes: a new one, or the one who came before."""
@@ -203,17 +205,17 @@ class Stand:
             await asyncio.sleep(0.01)
         raise AssertionError(f"{word!r} is not in {await self.trace(visit)}")
 
-    async def deliver(self, body: bytes, *, delivery: str = "", **headers: str) -> int:
-        """The status of a delivery that is signed as Chatwoot signs, but for `headers`."""
+    async def deliver(self, body: bytes, *, delivery: str = "", to: str = "", **headers: str) -> int:
+        """The status of a delivery to the bot, or `to`, signed as Chatwoot signs, but for `headers`."""
         timestamp = str(int(time.time()))
-        (route,) = self.settings.routes
+        route = self.settings.routes[0]
         right = {
             "X-Chatwoot-Timestamp": timestamp,
             "X-Chatwoot-Signature": signature.sign(body, timestamp, route.secret),
             "X-Chatwoot-Delivery": delivery or str(uuid.uuid4()),
         }
         given = {name.replace("_", "-"): value for name, value in headers.items()}
-        url = f"http://127.0.0.1:{self.port}/webhooks/chatwoot/{route.name}"
+        url = to or f"http://127.0.0.1:{self.port}/webhooks/chatwoot/{route.address}"
         return (await self.http.post(url, content=body, headers=right | given)).status_code
 
     async def until(self, is_so: Callable[[], bool]) -> None:
