@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from bridge.conversation import Facts
-from bridge.holding import Held
+from bridge.holding import BUDGET_SPENT, Held
 from bridge.settings import Mode, Patience
 from bridge.speech import AI_UNAVAILABLE, NO_TEXT, Post, because, posts_for, posts_without_answer, source_line
 from bridge.trace import Note, Step, note
@@ -77,7 +77,8 @@ class Answering:
                 posts = posts_without_answer(AI_UNAVAILABLE, why, words, mode)
                 return _handed_off(AI_UNAVAILABLE, why, posts, facts)
             decision = decide(answer, self.policy)
-            if held := self._held(mode):  # since it was asked
+            held = self._held(mode)  # since it was asked; what is paid for is said
+            if held and held != BUDGET_SPENT:
                 return _handed_off(held, "", posts_without_answer(held, "", words, mode), facts)
         return Decided(
             Outcome(decision.action.value, decision.reason.value, decision.score),

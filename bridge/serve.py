@@ -17,6 +17,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from bridge import log
+from bridge.alarms import Alarms
 from bridge.answering import Chat
 from bridge.app import create_app
 from bridge.live import Chats, Live
@@ -91,13 +92,15 @@ async def bridge(
         neighbours = Neighbours(lambda: _neighbours(live, chatwoot))
         ops = create_ops(store, worker, live.current, live.standing, metrics, neighbours)
         unwatch = watch(chatwoot, metrics.chatwoot)
-        with log.heard_by(metrics.hear):
+        alarms = Alarms(store, clock)
+        with log.heard_by(metrics.hear), log.heard_by(alarms.hear):
             work = asyncio.create_task(_work(worker, beside))
             try:
                 yield Bridge(app, ops, work, store, reload.look_now if reload else _nothing)
             finally:
                 worker.stop()
                 await work
+                await alarms.settle()
                 unwatch()
 
 

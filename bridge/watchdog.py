@@ -56,6 +56,8 @@ class Watchdog:
                 await self.round()
             except ServiceError as error:
                 log.problem("watchdog", why=error.message)
+            except Exception as error:  # noqa: BLE001 whatever it is, the bridge goes on without this round
+                log.problem("watchdog_failed", error)
             await asyncio.sleep(EVERY)
 
     async def round(self) -> None:
