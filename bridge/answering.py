@@ -1,8 +1,8 @@
 """From a customer's message to a decision: the stage before anything is said.
 
-The message is judged by the same `kbtool.handoff.decide` that the evaluation runs. Small talk and a wish for
-a person are decided by the words alone, so the AI is not asked for those; when it cannot be asked, the
-decision is a handoff: never silence.
+The message is judged by the same `kbtool.handoff.decide` that the evaluation runs. Small talk, a wish for
+a person and sensitive intents are decided by the words alone, so the AI is not asked for those; when it
+cannot be asked, the decision is a handoff: never silence.
 """
 
 from __future__ import annotations
@@ -21,11 +21,10 @@ from bridge.trace import Note, Step, note
 from bridge.turns import Decided, Outcome, Work
 from bridge.words import words_for
 from kbtool.errors import ServiceError, Unavailable
-from kbtool.handoff import Action, Decision, Policy, Reason, decide
+from kbtool.handoff import BY_WORDS_ALONE, Action, Decision, Policy, decide
 from kbtool.model import Answer, Question
 from kbtool.smalltalk import smalltalk
 
-_BY_WORDS_ALONE = frozenset({Reason.SMALLTALK, Reason.ASKED_FOR_PERSON})
 _SOURCES_TRACED = 5
 
 
@@ -62,10 +61,10 @@ class Answering:
             files = ", ".join(work.attachments) or "an empty message"
             return _handed_off(NO_TEXT, files, posts_without_answer(NO_TEXT, files, words, mode), facts)
         before = tuple(text for text in said_before if not smalltalk(text))
-        question = Question(work.text, before, facts.was_clarified)
+        question = Question(work.text, before, facts.was_clarified, facts.language)
         answer = Answer(question, "", ())
         decision = decide(answer, self.policy)
-        if decision.reason not in _BY_WORDS_ALONE:
+        if decision.reason not in BY_WORDS_ALONE:
             if held := self._held(mode):
                 return _handed_off(held, "", posts_without_answer(held, "", words, mode), facts)
             follows = "going on" if facts.dify_conversation else "a new conversation"
@@ -150,10 +149,11 @@ def _sources(answer: Answer) -> tuple[Note, ...]:
 
 
 def _told(decision: Decision, answer: Answer, policy: Policy) -> Note:
+    threshold = policy.threshold if decision.threshold is None else decision.threshold
     compared = ""
     if decision.score is not None:
-        sign = "≥" if decision.score >= policy.threshold else "<"
-        compared = f", score {decision.score:.2f} {sign} {policy.threshold:.2f}"
+        sign = "≥" if decision.score >= threshold else "<"
+        compared = f", score {decision.score:.2f} {sign} {threshold:.2f}"
     why = because(decision.reason) if decision.action is Action.HANDOFF else decision.reason.value
     return note(
         Step.DECISION,
@@ -161,7 +161,7 @@ def _told(decision: Decision, answer: Answer, policy: Policy) -> Note:
         action=decision.action.value,
         reason=decision.reason.value,
         score=decision.score,
-        threshold=policy.threshold,
+        threshold=threshold,
         seconds=answer.latency,
         tokens=answer.tokens,
     )

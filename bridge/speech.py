@@ -42,6 +42,7 @@ INTERNAL_ERROR = "internal_error"
 
 _REASONS = {
     Reason.ASKED_FOR_PERSON: "the customer asked for a person",
+    Reason.SENSITIVE: "what the customer wants is a person's matter",
     Reason.NO_SOURCES: "nothing in the knowledge base fits",
     Reason.NO_SCORE: "the sources came without a score",
     Reason.REFUSED: "the AI found no answer in its sources",
@@ -53,7 +54,9 @@ _REASONS = {
     POST_REFUSED: "Chatwoot did not take the reply",
     INTERNAL_ERROR: "the bridge failed on this message",
     MAINTENANCE: "the knowledge base is being embedded anew",
-    POLICY_STALE: "the threshold was measured under another embedding model",
+    POLICY_STALE: "the threshold was measured under other settings",
+    Reason.DEGRADED: "the AI is answering without its sources",
+    Reason.BUDGET_SPENT: "the AI's budget is spent",
 }
 _SOURCES_SHOWN = 3
 _EXCERPT = 80
