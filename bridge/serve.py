@@ -67,27 +67,28 @@ async def bridge(
     """A bridge for the time of the block; `chatwoot` has the server's base URL and serves all routes.
 
     `chats` is the Dify app of all routes, or says by its name which one a route's is. With `reread` it takes
-    new settings while it runs; with `is_stale` it holds replies back while that says why. Raises ConfigError
-    for an app without a key.
+    new settings while it runs. Replies are held back while `is_stale` says why; by default the canaries of
+    the policy say it. Raises ConfigError for an app without a key.
     """
     metrics = Metrics()
     async with open_store(settings.store, settings.database) as store:
         live = Live(store, settings, chats if callable(chats) else lambda _: chats, chatwoot, clock)
         worker = Worker(live.desk)
 
+        staleness = Staleness(store, live.standing, is_stale or live.is_stale, clock)
+
         async def adopt(new: BridgeSettings) -> None:
             worker.adopt(await live.adopt(new))
+            staleness.look_soon()
 
         watchdog = Watchdog(store, live.current, live.clients, worker.wake, clock)
-        beside = [watchdog.run(), live.budgets.run()]
+        beside = [watchdog.run(), live.budgets.run(), staleness.run()]
         reload = None
         if reread is not None:
             reload = Reload(
                 reread.path, load=reread.load, current=live.current, adopt=adopt, refused=live.refused
             )
             beside.append(reload.run())
-        if is_stale is not None:
-            beside.append(Staleness(store, live.standing, is_stale, clock).run())
         app = timed(create_app(live.current, store, worker), metrics.acknowledged)
         neighbours = Neighbours(lambda: _neighbours(live, chatwoot))
         ops = create_ops(store, worker, live.current, live.standing, metrics, neighbours)

@@ -18,6 +18,7 @@ from bridge.sandbox.records import ContactInbox
 from bridge.serve import Bridge, Reread, address_of, bridge, listen, serving
 from bridge.settings import BridgeSettings, Budget, Mode
 from bridge.words import ENGLISH
+from kbtool.canary import Canary, mark
 from kbtool.errors import ConfigError, Rejected
 from kbtool.handoff import Policy
 from kbtool.model import Answer, Question
@@ -182,6 +183,31 @@ def test_a_stale_policy_holds_replies_and_not_drafts(tmp_path: Path) -> None:
 
     run(scenario(Mode.REPLY))
     run(scenario(Mode.DRAFT))
+
+
+def test_canaries_that_sing_otherwise_hold_replies_until_the_policy_is_measured_anew(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        answers = GOOD | {"canary": Said("It sings.", 0.4)}
+        async with stand(tmp_path, answers) as at:
+            text = answers["canary"].sources[0]
+            old = Policy(canaries=(Canary("canary", 0.9, mark(text)),))
+            new = Policy(canaries=(Canary("canary", 0.4, mark(text)),))
+            current = [replace(at.settings, policy=old)]
+            (tmp_path / "kb.toml").write_text("# one", encoding="utf-8")
+            reread = Reread(tmp_path / "kb.toml", lambda: current[0])
+            async with bridging(at, reread=reread, policy=old) as running:
+                message = await until_told(running, "policy_stale")
+                assert "0.90 → 0.40" in message.lines[0]
+                visit = at.ask(QUESTION)
+                await until_open(at, visit)
+                assert [asked["query"] for asked in at.dify.asked] == ["canary"]
+                current[0] = replace(at.settings, policy=new)
+                running.look_again()
+                await at.until(lambda: len(at.dify.asked) == 2)
+                await asyncio.sleep(0.2)
+                await until_answered(at, at.ask(QUESTION))
+
+    run(scenario())
 
 
 def test_two_routes_of_one_bot_have_their_own_app_threshold_and_mode_and_change_at_work(
