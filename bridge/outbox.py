@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from sqlalchemy import Connection, and_, bindparam, insert, select, update
 
-from bridge.schema import messages, posts
+from bridge.schema import messages, posts, turns
 from bridge.speech import Kind, Post
 from bridge.trace import Note, Subject, record
 
@@ -61,8 +61,16 @@ class Planned:
         return self.kind in MARKED
 
     def mark(self, subject: Subject) -> str:
-        """What finds it in Chatwoot again; the same for the same message, whichever bridge posts."""
-        return f"{subject.bot}:{subject.message}:{self.number}"
+        return mark_of(subject, self.number)
+
+
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """A post that Chatwoot took, as the message of this id."""
+
+    subject: Subject
+    id: int
+    mark: str
 
 
 MARKED = frozenset({Kind.REPLY, Kind.NOTE})
@@ -131,6 +139,34 @@ def has_echo(connection: Connection, subject: Subject, mark: str) -> bool:
         messages.c.mark == mark,
     )
     return connection.execute(query.limit(1)).one_or_none() is not None
+
+
+def last_posted(connection: Connection, bot: str, limit: int) -> list[Posted]:
+    """The last posts of this bot that Chatwoot has given an id, the newest first."""
+    query = (
+        select(turns.c.account, turns.c.conversation, turns.c.message, posts.c.number, posts.c.posted)
+        .join(
+            posts,
+            and_(
+                posts.c.bot == turns.c.bot,
+                posts.c.account == turns.c.account,
+                posts.c.message == turns.c.message,
+            ),
+        )
+        .where(turns.c.bot == bot, posts.c.posted.is_not(None))
+        .order_by(turns.c.account, turns.c.message.desc(), posts.c.number)
+        .limit(limit)
+    )
+    found = []
+    for row in connection.execute(query):
+        subject = Subject(bot, row.account, row.conversation, row.message)
+        found.append(Posted(subject, row.posted, mark_of(subject, row.number)))
+    return found
+
+
+def mark_of(subject: Subject, number: int) -> str:
+    """What finds a post in Chatwoot again; the same for the same turn, whichever bridge posts."""
+    return f"{subject.bot}:{subject.message}:{number}"
 
 
 def _turn_of(subject: Subject) -> dict[str, object]:

@@ -18,6 +18,7 @@ from starlette.types import ASGIApp
 from bridge.answering import Answering, Chat
 from bridge.app import create_app, create_ops
 from bridge.chatwoot.client import ChatwootClient
+from bridge.marks import Marks
 from bridge.settings import BridgeSettings
 from bridge.store import Store, open_store
 from bridge.turn import Desk
@@ -33,6 +34,7 @@ class Bridge:
     ops: ASGIApp
     work: asyncio.Task[None]
     store: Store
+    marks: Marks
 
 
 @asynccontextmanager
@@ -49,10 +51,13 @@ async def bridge(
             for route in settings.routes
         }
         answering = Answering(chat, settings.policy, settings.patience, settings.hold)
-        worker = Worker(Desk(store, answering, clients, settings, clock))
+        desk = Desk(store, answering, clients, settings, clock)
+        worker = Worker(desk)
         work = asyncio.create_task(worker.run())
         try:
-            yield Bridge(create_app(settings, store, worker), create_ops(store, worker), work, store)
+            yield Bridge(
+                create_app(settings, store, worker), create_ops(store, worker), work, store, desk.marks
+            )
         finally:
             worker.stop()
             await work

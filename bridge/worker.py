@@ -17,7 +17,7 @@ from time import monotonic
 
 from sqlalchemy import Connection
 
-from bridge import inbox, intake, leases, log, retention, turns
+from bridge import inbox, intake, leases, log, marks, retention, turns
 from bridge.intake import Sorted
 from bridge.leases import LeaseLost
 from bridge.store import announce
@@ -94,7 +94,7 @@ class Worker:
             await self._join()
             if self._store.is_shared:
                 self._store.listen(self._hear)
-            others = [group.create_task(self._keep_tidy())]
+            others = [group.create_task(self._keep_tidy()), group.create_task(self._look_for_marks())]
             if self._store.is_shared:
                 others.append(group.create_task(self._keep_alive()))
             self.is_ready = True
@@ -291,6 +291,14 @@ class Worker:
             except Unavailable as error:
                 log.problem("store", why=error.message)
             await asyncio.sleep(retention.EVERY)
+
+    async def _look_for_marks(self) -> None:
+        while True:
+            try:
+                await marks.look(self._store, self._desk.clients, self._desk.marks)
+            except Unavailable as error:
+                log.problem("store", why=error.message)
+            await asyncio.sleep(marks.EVERY)
 
     async def _drain(self) -> None:
         tasks = [running.task for running in self._running.values()]
