@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from sqlalchemy import Connection, and_, bindparam, insert, select, update
 
-from bridge.schema import messages, posts, turns
+from bridge.schema import messages, posts
 from bridge.speech import Kind, Post
 from bridge.trace import Note, Subject, record
 
@@ -31,6 +31,7 @@ _DROP_POSTS = (
     update(posts).where(_IS_POST_OF, posts.c.state.in_(["planned", "sending"])).values(state="dropped")
 )
 _ADD_POSTS = insert(posts)
+_ECHOES = 5
 
 
 class State(StrEnum):
@@ -62,15 +63,6 @@ class Planned:
 
     def mark(self, subject: Subject) -> str:
         return mark_of(subject, self.number)
-
-
-@dataclass(frozen=True, slots=True)
-class Posted:
-    """A post that Chatwoot took, as the message of this id."""
-
-    subject: Subject
-    id: int
-    mark: str
 
 
 MARKED = frozenset({Kind.REPLY, Kind.NOTE})
@@ -141,27 +133,24 @@ def has_echo(connection: Connection, subject: Subject, mark: str) -> bool:
     return connection.execute(query.limit(1)).one_or_none() is not None
 
 
-def last_posted(connection: Connection, bot: str, limit: int) -> list[Posted]:
-    """The last posts of this bot that Chatwoot has given an id, the newest first."""
-    query = (
-        select(turns.c.account, turns.c.conversation, turns.c.message, posts.c.number, posts.c.posted)
-        .join(
-            posts,
-            and_(
-                posts.c.bot == turns.c.bot,
-                posts.c.account == turns.c.account,
-                posts.c.message == turns.c.message,
-            ),
-        )
-        .where(turns.c.bot == bot, posts.c.posted.is_not(None))
-        .order_by(turns.c.account, turns.c.message.desc(), posts.c.number)
-        .limit(limit)
+def keeps_marks(connection: Connection, bot: str) -> bool | None:
+    """Whether Chatwoot has sent our last posts back with our mark on them; None where it has sent none.
+
+    Newer ones keep what a post brings in `content_attributes`; an older message builder dropped what it did
+    not know. Without the mark, a post whose answer was lost cannot be looked for.
+    """
+    is_echo = and_(
+        messages.c.bot == posts.c.bot, messages.c.account == posts.c.account, messages.c.id == posts.c.posted
     )
-    found = []
-    for row in connection.execute(query):
-        subject = Subject(bot, row.account, row.conversation, row.message)
-        found.append(Posted(subject, row.posted, mark_of(subject, row.number)))
-    return found
+    query = (
+        select(messages.c.mark)
+        .join(posts, is_echo)
+        .where(posts.c.bot == bot)
+        .order_by(messages.c.received_at.desc())
+        .limit(_ECHOES)
+    )
+    marks = connection.execute(query).scalars().all()
+    return any(marks) if marks else None
 
 
 def mark_of(subject: Subject, number: int) -> str:

@@ -18,7 +18,6 @@ from starlette.types import ASGIApp
 from bridge.answering import Answering, Chat
 from bridge.app import create_app, create_ops
 from bridge.chatwoot.client import ChatwootClient
-from bridge.marks import Marks
 from bridge.settings import BridgeSettings
 from bridge.store import Store, open_store
 from bridge.turn import Desk
@@ -34,7 +33,6 @@ class Bridge:
     ops: ASGIApp
     work: asyncio.Task[None]
     store: Store
-    marks: Marks
 
 
 @asynccontextmanager
@@ -51,13 +49,10 @@ async def bridge(
             for route in settings.routes
         }
         answering = Answering(chat, settings.policy, settings.patience, settings.hold)
-        desk = Desk(store, answering, clients, settings, clock)
-        worker = Worker(desk)
+        worker = Worker(Desk(store, answering, clients, settings, clock))
         work = asyncio.create_task(worker.run())
         try:
-            yield Bridge(
-                create_app(settings, store, worker), create_ops(store, worker), work, store, desk.marks
-            )
+            yield Bridge(create_app(settings, store, worker), create_ops(store, worker), work, store)
         finally:
             worker.stop()
             await work

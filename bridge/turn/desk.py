@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from bridge.answering import Answering
 from bridge.chatwoot.client import ChatwootClient
-from bridge.marks import Marks
 from bridge.settings import BridgeSettings, Mode
 from bridge.store import Store
 
@@ -22,7 +21,6 @@ class Desk:
     clients: Mapping[str, ChatwootClient]
     settings: BridgeSettings
     clock: Callable[[], float] = time.time
-    marks: Marks = field(default_factory=Marks)
 
     def mode(self, bot: str) -> Mode:
         """That of the route; what has none any more is drafted."""

@@ -64,7 +64,7 @@ class Posting:
             await self._set(post, State.SENDING)
         try:
             if not is_begun and post.state is State.SENDING:
-                self._require_marks()
+                await self._require_marks()
             posted = await self._post(post)
         except Rejected as error:
             return await self._refused(post, behind, error)
@@ -96,13 +96,13 @@ class Posting:
             log.problem("post_unknown", **named(self._subject), kind=post.kind.value, status=error.status)
             if await self._turns_up(post):
                 return None
-            self._require_marks()
+            await self._require_marks()
             return await self._call(post)
 
-    def _require_marks(self) -> None:
+    async def _require_marks(self) -> None:
         """What is not found was not posted, unless this Chatwoot drops what it would be found by."""
-        if self._subject.bot in self._desk.marks.dropped:
-            raise Rejected("it cannot be told whether a reply was posted: this Chatwoot drops our mark")
+        if await self._store.read(lambda c: outbox.keeps_marks(c, self._subject.bot)) is False:
+            raise Rejected("it cannot be told whether this was posted: Chatwoot does not keep our mark")
 
     async def _call(self, post: Planned) -> int:
         subject = self._subject
