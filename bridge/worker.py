@@ -17,7 +17,7 @@ from time import monotonic
 
 from sqlalchemy import Connection
 
-from bridge import inbox, intake, leases, log, retention, turns
+from bridge import inbox, intake, leases, log, outbox, retention, turns
 from bridge.intake import Sorted
 from bridge.leases import LeaseLost
 from bridge.settings import BridgeSettings
@@ -305,10 +305,17 @@ class Worker:
     async def _keep_tidy(self) -> None:
         while True:
             try:
+                await self._look_for_marks()
                 await retention.forget(self._store, self._settings.keep, self._desk.clock())
             except Unavailable as error:
                 log.problem("store", why=error.message)
             await asyncio.sleep(retention.EVERY)
+
+    async def _look_for_marks(self) -> None:
+        """Say it at the start where Chatwoot drops what a lost post would be looked for by."""
+        for bot in self._settings.addresses:
+            if await self._store.read(partial(outbox.keeps_marks, bot=bot)) is False:
+                log.problem("mark_dropped", bot=bot, why="Chatwoot does not keep content_attributes")
 
     async def _drain(self) -> None:
         tasks = [running.task for running in self._running.values()]

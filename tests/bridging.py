@@ -107,11 +107,13 @@ class Proxy:
     """What stands before Chatwoot and fails as told: each post of a message takes the next fault.
 
     "lost": the post arrives, its answer does not. "down": 503 at once. "refused": 422. "busy": 429.
+    With `drops_marks` it is one that forgets what it does not know in `content_attributes`.
     """
 
     app: ASGIApp
     faults: list[str] = field(default_factory=list)
     posts: int = 0
+    drops_marks: bool = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         is_post = (
@@ -121,6 +123,8 @@ class Proxy:
             await self.app(scope, receive, send)
             return
         self.posts += 1
+        if self.drops_marks:
+            receive = _unmarked(await Request(scope, receive).json())
         fault = self.faults.pop(0) if self.faults else ""
         status = {"lost": 502, "down": 503, "refused": 422, "busy": 429}.get(fault)
         if status is None:
@@ -129,6 +133,16 @@ class Proxy:
         if fault == "lost":
             await self.app(scope, receive, _swallow)
         await JSONResponse({"error": f"as told: {fault}"}, status)(scope, receive, send)
+
+
+def _unmarked(body: dict[str, Any]) -> Receive:
+    """The request's body as a Chatwoot reads it that knows no attributes but its own."""
+    content = json.dumps(body | {"content_attributes": {}}).encode()
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": content, "more_body": False}
+
+    return receive
 
 
 async def _swallow(_: Any) -> None:

@@ -77,6 +77,9 @@ class Turn:
         """Ask until the answer is to what the conversation is now; then say it."""
         while True:
             taken = self._taken
+            if taken.posts:  # it came up meanwhile, decided already
+                await self._go_on()
+                return
             step = next_step(taken.facts, taken.work.at, self._mode)
             if step in SILENT:
                 await self._keep_silent(step, taken.facts.status)
