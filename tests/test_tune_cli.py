@@ -18,6 +18,7 @@ from kbtool.errors import KbtoolError
 from kbtool.evaluate.project import Project
 from kbtool.evaluate.record import Found, Reply, RunSpec
 from kbtool.evaluate.run import write_spec
+from kbtool.evaluate.threshold import propose
 from kbtool.evaluate.weekly import Evaluation, reopen
 
 KB = """\
@@ -209,6 +210,29 @@ def test_an_estimate_is_written_only_when_it_is_accepted(shop: Path, ran: Callab
     assert "promises nothing" in accepted.stdout
     handoff = load(shop / "kb.toml").handoff
     assert (handoff.threshold, handoff.tuned, bool(handoff.estimated)) == (0.6, "", True)
+    ran(RIGHT, [0.5] * 10)
+    assert reopened(shop).proposal.advice.value == "propose", "a promise takes the estimate's place at once"
+    assert tune("--write").exit_code == 0
+    assert (load(shop / "kb.toml").handoff.estimated, bool(load(shop / "kb.toml").handoff.tuned)) == (
+        "",
+        True,
+    )
+
+
+def test_a_wish_of_last_week_counts_unless_it_was_met_since(shop: Path, ran: Callable[..., str]) -> None:
+    ran(RIGHT, [0.5] * 10)
+    tune("--write")
+    ran(RIGHT, [0.85] * 10)
+    evaluation, settings = reopened(shop), load(shop / "kb.toml")
+
+    def advice(wanted_at: str) -> tuple[str, str]:
+        found = propose(settings, evaluation.spec, evaluation.results, wanted_at=wanted_at)
+        return found.advice.value, found.reason
+
+    assert evaluation.proposal.wants_change
+    assert advice("") == ("keep", "once")
+    assert advice("2020-01-06T08:00:00+00:00") == ("keep", "once"), "the threshold was written since"
+    assert advice("2099-01-05T08:00:00+00:00") == ("propose", "tuned")
 
 
 def test_what_an_intent_takes_away_is_said(shop: Path, ran: Callable[..., str]) -> None:

@@ -34,8 +34,8 @@ def propose(
         results,
         tune.Promise(handoff.budget, handoff.confidence),
         current=policy,
-        # Nor is one threshold for all kept by who asks for one for each.
-        is_tuned=bool(handoff.run) and not is_void and by in {None, told_apart},
+        # Nor is an estimate, nor one threshold for all where one for each is asked for.
+        is_tuned=bool(handoff.run) and not (is_void or handoff.estimated) and by in {None, told_apart},
         wanted_before=max(handoff.tuned, handoff.estimated, handoff.raised) < wanted_at[:10],
         floor=handoff.floor,
         shares=tune.Shares(handoff.unanswerable_share, handoff.critical_share),
