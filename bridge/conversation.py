@@ -44,6 +44,8 @@ class Facts:
     dify_conversation: str = ""
     was_clarified: bool = False
     language: str = ""
+    channel: str = ""
+    inbox: int = 0
 
 
 def learn(facts: Facts, seen: Snapshot, message: Message | None) -> Facts:
@@ -66,6 +68,8 @@ def learn(facts: Facts, seen: Snapshot, message: Message | None) -> Facts:
         status_at=seen.at,
         has_person=seen.has_person,
         language=seen.language or facts.language,
+        channel=seen.channel or facts.channel,
+        inbox=seen.inbox_id or facts.inbox,
     )
 
 

@@ -87,6 +87,8 @@ conversations = Table(
     Column("dify_conversation", String(64), nullable=False, default=""),
     Column("was_clarified", Boolean, nullable=False, default=False),
     Column("language", String(32), nullable=False, default=""),
+    Column("channel", String(64), nullable=False, default=""),
+    Column("inbox", BigInteger, nullable=False, default=0),
     Column("leased_until", Float, nullable=False, default=0.0),
 )
 turns = Table(

@@ -15,6 +15,7 @@ from starlette.types import ASGIApp
 
 from bridge.answering import Answering, Chat
 from bridge.app import create_app, create_ops
+from bridge.asking.enclosing import Enclosing
 from bridge.chatwoot.client import ChatwootClient
 from bridge.settings import BridgeSettings
 from bridge.store import Store
@@ -33,14 +34,19 @@ class Bridge:
 
 
 @asynccontextmanager
-async def bridge(settings: BridgeSettings, chat: Chat, chatwoot: httpx.AsyncClient) -> AsyncIterator[Bridge]:
+async def bridge(
+    settings: BridgeSettings,
+    chat: Chat,
+    chatwoot: httpx.AsyncClient,
+    enclosing: Enclosing | None = None,
+) -> AsyncIterator[Bridge]:
     """A bridge for the time of the block; `chatwoot` has the server's base URL and serves all routes."""
     async with Store.open(settings.store) as store:
         clients = {
             route.name: ChatwootClient(chatwoot, route.bot_token, route.user_token)
             for route in settings.routes
         }
-        answering = Answering(chat, settings.policy, settings.patience, settings.hold)
+        answering = Answering(chat, settings.policy, settings.patience, settings.hold, enclosing=enclosing)
         worker = Worker(Turn(store, answering, clients, settings))
         work = asyncio.create_task(worker.run())
         try:

@@ -18,12 +18,24 @@ class Mode(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Forwarding:
+    """What a conversation gets when it goes to people: `team` is Chatwoot's id, 0 none; labels are added to
+    those it has; `priority` "" leaves it as it is.
+    """
+
+    team: int = 0
+    labels: tuple[str, ...] = ()
+    priority: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Route:
     """One agent bot of Chatwoot: `name` is the last part of its webhook address.
 
     `secret` is what Chatwoot signs with, `bot_token` what replies and status changes are sent with.
     `user_token` (an administrator's, optional) only reads. `inboxes` are the ids that it speaks in; empty
-    means all that Chatwoot has given it. Its text form hides the secrets.
+    means all that Chatwoot has given it. `language` is that of customers who show none. Its text form
+    hides the secrets.
     """
 
     name: str
@@ -32,6 +44,8 @@ class Route:
     user_token: str = field(default="", repr=False)
     mode: Mode = Mode.DRAFT
     inboxes: frozenset[int] = frozenset()
+    language: str = ""
+    forwarding: Forwarding = Forwarding()
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ time it may take, before it is sent again: Chatwoot itself would take it twice (
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection
@@ -20,8 +20,22 @@ from bridge.chatwoot.client import ChatwootClient
 from bridge.chatwoot.wire import Shown, is_surely_not_stored
 from bridge.conversation import Facts, begin, next_step
 from bridge.conversation import Step as Next
+from bridge.handing import act
 from bridge.settings import BridgeSettings, Mode
-from bridge.speech import INTERNAL_ERROR, POST_REFUSED, Kind, Post, because, posts_without_answer
+from bridge.speech import (
+    CANNOT_REPLY,
+    INTERNAL_ERROR,
+    POST_REFUSED,
+    SAID,
+    WRITTEN,
+    Kind,
+    Manner,
+    Post,
+    because,
+    choices,
+    posts_unsaid,
+    posts_without_answer,
+)
 from bridge.store import Store
 from bridge.trace import Note, Step, Subject, note, record
 from bridge.turns import Decided, Outcome, Planned, State, Work
@@ -96,7 +110,8 @@ class Turn:
             def tell(one: Note) -> Awaitable[None]:
                 return self._tell(subject, one)
 
-            decided = await self.answering.decide(work, facts, before, mode, tell)
+            manner, desk = self._manner(subject, facts), self.clients[subject.bot]
+            decided = await self.answering.decide(work, facts, before, mode, tell, manner=manner, desk=desk)
         outcome, now = decided.outcome, self.clock()
         await self.store.write(lambda c: turns.plan(c, subject, decided, now))
         log.event(
@@ -127,12 +142,14 @@ class Turn:
         now_known = replace(facts, status=shown.status, has_person=shown.has_person)
         step = next_step(now_known, work.at, self._mode(subject))
         waiting = [post for post in planned if post.state in {State.PLANNED, State.SENDING}]
-        is_last = [post.kind for post in waiting] == [Kind.OPEN]
-        if step in {Next.NOT_PENDING, Next.ANSWERED} and not (is_last and shown.status == "open"):
+        is_over = not any(post.kind in WRITTEN for post in waiting)
+        if step in {Next.NOT_PENDING, Next.ANSWERED} and not (is_over and shown.status == "open"):
             await self._silent(subject, step, shown.status)
             return
-        if step is Next.OPEN and not is_last:
+        if step is Next.OPEN and not is_over:
             waiting = await self._only_open(subject, len(planned))
+        elif not shown.can_reply and any(post.kind in SAID for post in waiting):
+            waiting = await self._unsaid(subject, waiting, len(planned), facts)
         for post in waiting:
             if not await self._send(work, post, shown):
                 return
@@ -141,8 +158,8 @@ class Turn:
     async def _send(self, work: Work, post: Planned, shown: Shown) -> bool:
         """One post; False where the turn does not go on behind it for now."""
         subject, settles = work.subject, self.settings.patience.settles
-        if post.kind is Kind.OPEN:
-            return await self._open(subject, post, shown)
+        if post.kind not in WRITTEN:
+            return await self._act(subject, post, shown)
         if post.state is State.SENDING:
             if self.clock() < post.begun_at + settles:
                 await self._wait(subject, post.begun_at + settles)
@@ -151,13 +168,15 @@ class Turn:
                 await self._sent(subject, post, None, "found in Chatwoot by its mark, not posted again")
                 return True
         await self._set(subject, post, State.SENDING)
+        text, options = choices(Post(post.kind, post.text))
         try:
             posted = await self.clients[subject.bot].post(
                 subject.account,
                 subject.conversation,
-                post.text,
+                text,
                 is_private=post.kind is Kind.NOTE,
                 mark=post.mark(subject),
+                options=options,
             )
         except Rejected as error:
             await self._refused(subject, post, error)
@@ -184,6 +203,20 @@ class Turn:
             told = note(Step.HANDOFF, f"conversation is {status}: people see it now", status=status)
         await self._set(subject, post, State.SENT, told)
         log.event("handoff", **_named(subject))
+        return True
+
+    async def _act(self, subject: Subject, post: Planned, shown: Shown) -> bool:
+        """What is no message. If Chatwoot refuses that, it must not keep people from the customer."""
+        if post.kind is Kind.OPEN:
+            return await self._open(subject, post, shown)
+        client = self.clients[subject.bot]
+        try:
+            told = await act(client, subject.account, subject.conversation, Post(post.kind, post.text))
+        except Rejected as error:
+            await self._set(subject, post, State.REFUSED, note(Step.ERROR, error.message))
+            log.problem("act_refused", **_named(subject), kind=post.kind.value, status=error.status)
+            return True
+        await self._set(subject, post, State.SENT, told)
         return True
 
     async def _refused(self, subject: Subject, post: Planned, error: Rejected) -> None:
@@ -226,6 +259,22 @@ class Turn:
             record(connection, subject, self.clock(), told)
             return [post for post in turns.posts_of(connection, subject) if post.state is State.PLANNED]
 
+        return await self.store.write(replan)
+
+    async def _unsaid(
+        self, subject: Subject, waiting: Sequence[Planned], count: int, facts: Facts
+    ) -> list[Planned]:
+        """The channel takes no reply any more: people get it instead (bridge rule 27)."""
+        planned = [Post(post.kind, post.text) for post in waiting]
+        posts = posts_unsaid(planned, CANNOT_REPLY, "", self._manner(subject, facts))
+
+        def replan(connection: Connection) -> list[Planned]:
+            turns.drop_posts(connection, subject)
+            turns.add_posts(connection, subject, posts, first=count)
+            record(connection, subject, self.clock(), note(Step.ERROR, because(CANNOT_REPLY)))
+            return [post for post in turns.posts_of(connection, subject) if post.state is State.PLANNED]
+
+        log.problem("cannot_reply", **_named(subject))
         return await self.store.write(replan)
 
     async def _silent(self, subject: Subject, step: Next, status: str) -> None:
@@ -271,6 +320,13 @@ class Turn:
         told = note(Step.ERROR, f"{error.message}; nothing more is tried")
         await self.store.write(lambda c: turns.finish(c, subject, self.clock(), told, state="failed"))
         log.problem("failed", **_named(subject), status=error.status)
+
+    def _manner(self, subject: Subject, facts: Facts) -> Manner:
+        """How to speak in this conversation."""
+        route = self.settings.route(subject.bot)
+        if route is None:
+            return Manner(channel=facts.channel)
+        return Manner(channel=facts.channel, language=route.language, forwarding=route.forwarding)
 
     def _mode(self, subject: Subject) -> Mode:
         route = self.settings.route(subject.bot)

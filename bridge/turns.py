@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, Connection, and_, bindparam, case, func, i
 
 from bridge import known
 from bridge.conversation import Facts
-from bridge.events import Role, Verdict
+from bridge.events import Attachment, Role, Verdict
 from bridge.schema import conversations, messages, posts, turns
 from bridge.speech import Kind, Post
 from bridge.trace import Note, Subject, record
@@ -68,7 +68,7 @@ class Work:
     subject: Subject
     text: str
     at: float
-    attachments: tuple[str, ...]
+    attachments: tuple[Attachment, ...]
     contact: int
     attempts: int
 
@@ -124,7 +124,8 @@ def claim(connection: Connection, bots: Collection[str], now: float, lease: floa
     claimed = []
     for row in connection.execute(query):
         subject = Subject(row.bot, row.account, row.conversation, row.id)
-        claimed.append(Work(subject, row.text, row.at, tuple(row.attachments), row.contact, row.attempts))
+        files = tuple(map(Attachment.of, row.attachments))
+        claimed.append(Work(subject, row.text, row.at, files, row.contact, row.attempts))
     for work in claimed:
         known.lease(connection, work.subject, now + lease)
     return claimed
@@ -175,6 +176,16 @@ def plan(connection: Connection, subject: Subject, decided: Decided, now: float)
     add_posts(connection, subject, decided.posts, first=0)
     known.keep_episode(connection, subject, decided.facts)
     record(connection, subject, now, *decided.notes)
+
+
+def is_decided(connection: Connection, subject: Subject) -> bool:
+    """Whether the message has had its turn, or has it now."""
+    query = select(turns.c.message).where(
+        turns.c.bot == subject.bot,
+        turns.c.account == subject.account,
+        turns.c.message == subject.message,
+    )
+    return connection.execute(query).one_or_none() is not None
 
 
 def add_posts(connection: Connection, subject: Subject, wanted: Sequence[Post], first: int) -> None:

@@ -35,7 +35,7 @@ MESSAGES = {
     "message_updated_csat_response_web": (Role.SYSTEM, Verdict.NOT_A_NEW_MESSAGE),
     "message_updated_delivery_status_whatsapp": (Role.BOT, Verdict.NOT_A_NEW_MESSAGE),
     "message_updated_failed_whatsapp_window": (Role.BOT, Verdict.NOT_A_NEW_MESSAGE),
-    "message_updated_input_select_answer_web": (Role.BOT, Verdict.NOT_A_NEW_MESSAGE),
+    "message_updated_input_select_answer_web": (Role.CUSTOMER, Verdict.ASKS),
 }
 
 
@@ -90,11 +90,11 @@ def test_a_question_is_read_from_the_web_widget() -> None:
     assert event.message.at == pytest.approx(1781776800.412)
 
 
-def test_a_mail_is_read_without_what_it_quotes() -> None:
+def test_a_mail_is_read_under_its_subject_and_without_what_it_quotes() -> None:
     event = parse(changed("message_created_incoming_email"))
     assert event is not None
     assert event.message is not None
-    assert event.message.text == "Hello,\nI was charged twice."
+    assert event.message.text == "Invoice 8841 was charged twice\n\nHello,\nI was charged twice."
 
 
 def test_a_mail_that_was_sent_by_a_machine_is_not_answered() -> None:
@@ -111,7 +111,7 @@ def test_a_voice_message_is_its_transcript_where_there_is_one() -> None:
     event = parse(json.dumps(body).encode())
     assert event is not None
     assert event.message is not None
-    assert (event.message.text, event.message.attachments) == ("", ("audio",))
+    assert (event.message.text, [one.kind for one in event.message.attachments]) == ("", ["audio"])
     body["attachments"][0]["transcribed_text"] = "where is my parcel"
     event = parse(json.dumps(body).encode())
     assert event is not None

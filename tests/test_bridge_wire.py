@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bridge.channels import neutral
 from bridge.chatwoot import wire
 from bridge.settings import Mode
 from bridge.speech import AI_UNAVAILABLE, Kind, posts_for, posts_without_answer
@@ -30,7 +31,7 @@ def sample(name: str) -> Any:
     "text", ["{{contact.email}}", "{% if agent %}", "{{{", "a {{ b }} {%- c -%}", "{{%", "plain {text}"]
 )
 def test_what_the_model_writes_is_never_a_template(text: str) -> None:
-    escaped = wire.escape(text)
+    escaped = neutral(text)
     assert "{{" not in escaped
     assert "{%" not in escaped
     assert escaped.replace("\u2060", "") == text
@@ -38,11 +39,11 @@ def test_what_the_model_writes_is_never_a_template(text: str) -> None:
 
 @given(st.text(alphabet="{}% a\u2060"))
 def test_escaping_breaks_every_opening_and_changes_nothing_else(text: str) -> None:
-    escaped = wire.escape(text)
+    escaped = neutral(text)
     assert "{{" not in escaped
     assert "{%" not in escaped
     assert escaped.replace("\u2060", "") == text.replace("\u2060", "")
-    assert wire.escape(escaped) == escaped
+    assert neutral(escaped) == escaped
 
 
 def test_a_message_carries_its_mark_and_no_source_id() -> None:
@@ -61,8 +62,13 @@ def test_the_answers_of_the_contract_are_understood() -> None:
 
 
 def test_the_marks_of_a_listing_are_found() -> None:
-    body = {"payload": [{"content_attributes": {"kbtool_turn": "a:1:0"}}, {"content_attributes": None}, {}]}
-    assert wire.parse_marks(body) == {"a:1:0"}
+    body = {
+        "payload": [
+            {"id": 7, "content_attributes": {"kbtool_turn": "a:1:0"}},
+            {"id": 5, "content_attributes": None},
+        ]
+    }
+    assert wire.parse_marks(body) == (frozenset({"a:1:0"}), 7)
 
 
 @pytest.mark.parametrize("body", [None, [], {}, {"payload": None}])

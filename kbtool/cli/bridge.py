@@ -75,6 +75,8 @@ async def _serve(
     from httpx_aiohttp import HttpxAiohttpClient
 
     from bridge import log
+    from bridge.asking.enclosing import Enclosing
+    from bridge.asking.fetch import Fetcher
     from bridge.serve import address_of, bridge, serving, until_stopped
     from kbtool.cli.connect import connect
 
@@ -82,7 +84,7 @@ async def _serve(
     async with (
         connect(settings, needs_datasets=False) as chat,  # it asks the app only
         HttpxAiohttpClient(base_url=chatwoot_url, timeout=httpx.Timeout(10.0)) as http,
-        bridge(bridge_settings, chat, http) as running,
+        bridge(bridge_settings, chat, http, Enclosing(chat, Fetcher.of(http, chatwoot_url))) as running,
         serving((running.app, sockets[0]), (running.ops, sockets[1])) as servers,
     ):
         for route in bridge_settings.routes:
