@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from bridge.sandbox.faults import Faults
+from bridge.sandbox.records import Channel
+
 Role = Literal["administrator", "agent"]
 
 # What an account webhook may subscribe to [webhook.rb:32]; the two of a bot are not among them.
@@ -31,6 +34,16 @@ class WebhookSettings:
     url: str
     secret: str = "sandbox-webhook-secret"
     subscriptions: tuple[str, ...] = SUBSCRIPTIONS
+
+
+@dataclass(frozen=True, slots=True)
+class InboxSettings:
+    """An inbox beside the two that are always there."""
+
+    name: str
+    channel: Channel
+    has_bot: bool = True
+    greeting: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +79,10 @@ class DeliverySettings:
 class SandboxSettings:
     """A whole sandbox: one account with a web inbox that has the bot, and an API inbox that has none.
 
+    `inboxes` are further ones, `teams` have the agent for their member. `bot_owns` is how 4.16 and newer
+    record the inbox's bot as a new conversation's owner. `faults` are those of the start.
     `trace_url` is the bridge's second address; the page asks it through the sandbox. `public_url` is what
-    Chatwoot calls FRONTEND_URL: attachments' addresses begin with it.
+    Chatwoot calls FRONTEND_URL: attachments' addresses begin with it, and lead to `storage_url` from there.
     """
 
     account_name: str = "Fennbrook"
@@ -75,6 +90,10 @@ class SandboxSettings:
     greeting: str = ""
     bot: BotSettings = BotSettings()
     webhooks: tuple[WebhookSettings, ...] = ()
+    inboxes: tuple[InboxSettings, ...] = ()
+    teams: tuple[str, ...] = ("Support",)
+    bot_owns: bool = False
+    faults: Faults = field(default_factory=Faults)
     agent: UserSettings = UserSettings("Support desk", "desk@fennbrook.example", "sandbox-agent-token")
     administrator: UserSettings = UserSettings(
         "AI bridge service", "bridge@fennbrook.example", "sandbox-administrator-token", "administrator"
@@ -82,5 +101,6 @@ class SandboxSettings:
     delivery: DeliverySettings = field(default_factory=DeliverySettings)
     messages_per_minute: int = 200
     public_url: str = "http://127.0.0.1:3000"
+    storage_url: str = ""
     trace_url: str = ""
     suggested_questions: tuple[str, ...] = ()
