@@ -122,7 +122,7 @@ _CONTRACTIONS = {
 }
 # Endings and letters side by side that are common in one of them and rare in the others.
 _SHAPES = {
-    "es": regex.compile(r"ci[oó]n\b|ciones\b|dad\b|[aei]ndo\b|mente\b|ll|ue|ie[nr]|[ts]or\b"),
+    "es": regex.compile(r"ci[oó]n\b|ciones\b|dad\b|[aei]ndo\b|mente\b|ll|(?<!q)ue|ie[nr]|[ts]or\b"),
     "pt": regex.compile(r"ç[aã]o\b|ções\b|nh|lh|[aei]ndo\b|dade\b|[ae]i\b|ou\b|eira?\b|em\b|ncha"),
     "de": regex.compile(r"ung(?:en|s)?|keit|sch|cht|\bver|\bge\w+[te]\w?\b|ei[nt]|ck|zt|tz|nummer|tsch"),
     "fr": regex.compile(

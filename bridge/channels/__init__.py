@@ -19,4 +19,5 @@ __all__ = ["Channel", "channel_of", "neutral", "pieces", "shape", "split"]
 def pieces(text: str, channel: str) -> tuple[str, ...]:
     """The messages that say `text` in `channel` (Chatwoot's class name), in order; none where it is empty."""
     own = channel_of(channel)
-    return split(neutral(shape(text, own)), own.limit)
+    # What is nothing but signs of a page is sent as it stands: silence would be worse.
+    return split(neutral(shape(text, own) or text), own.limit)
