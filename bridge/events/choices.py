@@ -20,7 +20,8 @@ def chosen_of(content: dict[str, Any]) -> tuple[str, str]:
     Only of a bot's message: the e-mail and the rating that Chatwoot's templates ask for are answered there.
     """
     is_ours = text_of(dict_of(content.get("sender")).get("type")) == "agent_bot"
-    if not is_ours or content.get("event") != "message_updated" or content.get("content_type") not in _OFFERS:
+    is_offer = content.get("event") == "message_updated" and text_of(content.get("content_type")) in _OFFERS
+    if not (is_ours and is_offer):
         return "", ""
     values = list(dicts_of(dict_of(content.get("content_attributes")).get("submitted_values")))
     words = "\n".join(filter(None, map(_words, values)))
