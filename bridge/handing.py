@@ -10,8 +10,9 @@ from bridge.trace import Note, Step, note
 async def act(client: ChatwootClient, account: int, conversation: int, post: Post) -> Note:
     """Do what `post` says, and tell what came of it. Raises Unavailable, Rejected and ContractBroken.
 
-    A team is assigned only where it is not there already: assigning anew would take the conversation from
-    whoever has it by then. Chatwoot does not say that a team is unknown, so it is looked at again.
+    A team is assigned where nobody has the conversation yet, in an open one also if the team is there: what a
+    bot owned until then was assigned to none of its members. Who has it keeps it. Chatwoot does not say that
+    a team is unknown, so it is looked at again.
     """
     match post.kind:
         case Kind.LABELS:
@@ -31,7 +32,7 @@ async def act(client: ChatwootClient, account: int, conversation: int, post: Pos
 
 async def _assign(client: ChatwootClient, account: int, conversation: int, team: int) -> Note:
     shown = await client.conversation(account, conversation)
-    if shown.team == team or shown.has_person:
+    if shown.has_person or (shown.team == team and shown.status != "open"):
         return note(Step.HANDOFF, f"team {shown.team or 'none'}, assignee {shown.assignee or 'none'}")
     await client.assign_team(account, conversation, team)
     after = await client.conversation(account, conversation)

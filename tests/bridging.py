@@ -26,6 +26,7 @@ from starlette.routing import Route as Path_
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from bridge import signature
+from bridge.asking.enclosing import Enclosing
 from bridge.sandbox import BotSettings, DeliverySettings, Sandbox, SandboxSettings, create_sandbox
 from bridge.sandbox.records import ContactInbox, Conversation, MessageType
 from bridge.serve import address_of, bridge, listen, serving
@@ -145,6 +146,7 @@ class Stand:
     chat: DifyClient
     http: HttpxAiohttpClient
     ops: str = ""
+    enclosing: Enclosing | None = None
 
     @asynccontextmanager
     async def bridge(self, **changes: Any) -> AsyncIterator[None]:
@@ -152,7 +154,7 @@ class Stand:
         hooks, ops = listen("127.0.0.1", self.port), listen("127.0.0.1", 0)
         self.ops = address_of(ops)
         async with (
-            bridge(replace(self.settings, **changes), self.chat, self.http) as running,
+            bridge(replace(self.settings, **changes), self.chat, self.http, self.enclosing) as running,
             serving((running.app, hooks), (running.ops, ops)),
         ):
             yield

@@ -38,14 +38,14 @@ def test_a_text_is_shown_as_the_channel_can(path: Path) -> None:
         assert "\n---8<---\n".join(pieces(case["text"], channel)) == expected, channel
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(MARKDOWN, st.sampled_from(CHANNELS))
 def test_shaping_twice_changes_nothing_more(text: str, channel: str) -> None:
     shaped = shape(text, channel_of(channel))
     assert shape(shaped, channel_of(channel)) == shaped
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(MARKDOWN | st.text(), st.sampled_from(CHANNELS))
 def test_what_is_sent_is_never_a_template_nor_too_long_nor_empty(text: str, channel: str) -> None:
     sent = pieces(text, channel)
@@ -54,6 +54,7 @@ def test_what_is_sent_is_never_a_template_nor_too_long_nor_empty(text: str, chan
     assert bool(sent) == bool(text.strip())
 
 
+@settings(deadline=None)
 @given(st.text() | PROSE, st.integers(2, 60))
 def test_splitting_loses_nothing_but_white_space_at_the_seams(text: str, limit: int) -> None:
     cut = split(text, limit)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bridge.events import Attachment, Role, Verdict, parse, rival, verdict
@@ -235,6 +235,7 @@ def leaves(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 PLACES = [(name, path) for name in MESSAGES for path in leaves(body_of(name)) if path]
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(PLACES), JSON), min_size=1, max_size=4))
 def test_no_body_makes_parsing_fail(changes: list[tuple[tuple[str, tuple[Any, ...]], Any]]) -> None:
     """Any values of any sample, changed to anything, at any depth."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bridge.language import LANGUAGES, language_of
@@ -62,6 +62,7 @@ def test_what_is_written_comes_before_the_hint_and_english_last(text: str, hint:
     assert language_of(text, hint) == language
 
 
+@settings(deadline=None)
 @given(st.text(), st.text(max_size=8))
 def test_every_text_has_one_of_the_languages_that_the_bridge_speaks(text: str, hint: str) -> None:
     assert words_for(text, hint) is WORDS[language_of(text, hint)]
