@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -14,6 +15,8 @@ FRESH = 600.0
 """Seconds for which what was found is believed."""
 AGAIN = 60.0
 """Seconds until an app that could not be looked up is looked up again."""
+LONGEST = 10.0
+"""Seconds that looking may take."""
 _CHATS = frozenset({"chat", "agent-chat", "advanced-chat"})
 
 
@@ -52,18 +55,21 @@ class Profiles:
     clock: Callable[[], float] = time.monotonic
     _profile: Profile = field(default_factory=Profile)
     _until: float = float("-inf")
+    _looking: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def profile(self) -> Profile:
         """What the app is now. Never raises: what cannot be looked up is not known."""
-        if self.clock() >= self._until:
-            self._profile, fresh = await _look(self.app)
-            self._until = self.clock() + fresh
+        async with self._looking:  # many questions may wait for the first look
+            if self.clock() >= self._until:
+                self._profile, fresh = await _look(self.app)
+                self._until = self.clock() + fresh
         return self._profile
 
 
 async def _look(app: Described) -> tuple[Profile, float]:
     try:
-        about, form = await app.app_info(), await app.app_parameters()
-    except ServiceError:
+        async with asyncio.timeout(LONGEST):
+            about, form = await app.app_info(), await app.app_parameters()
+    except (ServiceError, TimeoutError):
         return Profile(), AGAIN
     return Profile(about.mode, form.inputs, form.files), FRESH
