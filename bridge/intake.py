@@ -45,6 +45,8 @@ def sort(connection: Connection, delivery: Delivery, inboxes: Collection[int], n
     before = known.facts_of(connection, subject)
     facts = learn(before or Facts(), seen, message if is_new else None)
     known.keep(connection, subject, facts, before)
+    if event.rival is not None:
+        log.problem("rival", bot=subject.bot, inbox=event.rival.inbox_id, why=str(event.rival))
     if message is None:
         return event.name
     if is_new or message.chosen:

@@ -32,6 +32,7 @@ from bridge.speech import (
     Manner,
     Post,
     because,
+    because_of,
     choices,
     posts_unsaid,
     posts_without_answer,
@@ -41,6 +42,7 @@ from bridge.trace import Note, Step, Subject, note, record
 from bridge.turns import Decided, Outcome, Planned, State, Work
 from bridge.words import words_for
 from kbtool.errors import ContractBroken, Rejected, ServiceError, Unavailable
+from kbtool.handoff import Action
 
 _TRIES_AFTER_A_BUG = 2
 
@@ -113,6 +115,10 @@ class Turn:
             manner, desk = self._manner(subject, facts), self.clients[subject.bot]
             decided = await self.answering.decide(work, facts, before, mode, tell, manner=manner, desk=desk)
         outcome, now = decided.outcome, self.clock()
+        row = because_of(outcome.reason)
+        if outcome.action == Action.HANDOFF and (row.is_alarm or row.is_urgent):
+            what = "on_call" if row.is_urgent else "alarm"
+            log.problem(what, **_named(subject), reason=outcome.reason)
         await self.store.write(lambda c: turns.plan(c, subject, decided, now))
         log.event(
             "decision",

@@ -162,7 +162,11 @@ def test_whatsapp_through_twilio_is_told_from_sms(source: Any, channel: str) -> 
 def test_another_brain_in_the_inbox_is_named(
     name: str, changes: dict[str, Any], own: int, kind: str | None
 ) -> None:
-    found = rival(json.dumps(set_in(body_of(name), changes)).encode(), own)
+    body = set_in(body_of(name), changes)
+    found = rival(body, own)
+    event = parse(json.dumps(body).encode())
+    assert event is not None
+    assert event.rival == rival(body)
     assert (found.kind if found else None) == kind
     assert found is None or "leave one connected" in str(found)
 
@@ -257,7 +261,7 @@ def test_no_body_makes_parsing_fail(changes: list[tuple[tuple[str, tuple[Any, ..
     event = parse(raw)
     assert event is not None
     assert verdict(event, frozenset({3})) in Verdict
-    rival(raw, 2)
+    rival(json.loads(raw), 2)
     if event.message is not None:
         assert "\x00" not in event.message.text
         event.message.text.encode()

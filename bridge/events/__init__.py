@@ -13,12 +13,13 @@ fields.py     the lenient reading of single fields, under all of them
 from __future__ import annotations
 
 from bridge.events.reading import parse
-from bridge.events.rivals import Rival, rival
+from bridge.events.rivals import rival
 from bridge.events.values import (
     MARK,
     Attachment,
     Event,
     Message,
+    Rival,
     Role,
     Snapshot,
     Verdict,

@@ -13,6 +13,7 @@ from bridge.events import mail
 from bridge.events.choices import chosen_of
 from bridge.events.fields import dict_of, dicts_of, int_of, text_of, time_of
 from bridge.events.files import attachments_of, transcript
+from bridge.events.rivals import rival
 from bridge.events.values import MARK, Event, Message, Role, Snapshot, has_person
 
 
@@ -27,9 +28,10 @@ def parse(body: bytes) -> Event | None:
     name = text_of(content.get("event"))
     if name in {"message_created", "message_updated"}:
         conversation = dict_of(content.get("conversation"))
-        return Event(name, _snapshot(conversation, content), _message(content, conversation))
+        return Event(name, _snapshot(conversation, content), _message(content, conversation), rival(content))
     if name.startswith("conversation_"):
-        return Event(name, _snapshot(dict_of(content.get("conversation")) or content, content))
+        shown = _snapshot(dict_of(content.get("conversation")) or content, content)
+        return Event(name, shown, rival=rival(content))
     return Event(name)
 
 

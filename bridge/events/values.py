@@ -118,12 +118,27 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
+class Rival:
+    """Who else answers in this inbox; `name` and `id` as Chatwoot tells them."""
+
+    inbox_id: int
+    kind: str
+    id: int
+    name: str
+
+    def __str__(self) -> str:
+        who = "Captain" if self.kind == "captain_assistant" else "another bot"
+        return f"inbox {self.inbox_id}: {who} ({self.name or self.id}) answers here too; leave one connected"
+
+
+@dataclass(frozen=True, slots=True)
 class Event:
-    """One delivery, understood as far as it goes."""
+    """One delivery, understood as far as it goes. `rival` is another bot that it shows at work."""
 
     name: str
     conversation: Snapshot | None = None
     message: Message | None = None
+    rival: Rival | None = None
 
 
 def has_person(meta: Mapping[str, Any]) -> bool:
