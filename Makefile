@@ -9,7 +9,7 @@ PIP_FLAGS := --quiet --disable-pip-version-check --no-compile
 INSTALLED := .venv/.installed
 INSTALLED_DEV := .venv/.installed-dev
 
-.PHONY: demo test check format bench soak clean
+.PHONY: demo test check format bench soak mutate-rules clean
 
 demo: $(INSTALLED)
 	@$(BIN)/kbtool demo
@@ -34,10 +34,17 @@ bench: $(INSTALLED_DEV)
 	$(BIN)/python benchmarks/sync.py
 	$(BIN)/python benchmarks/engine.py
 	$(BIN)/python -m benchmarks.ingest
+	$(BIN)/python -m benchmarks.bridge
 
-# The simulations of the verdict with 400 worlds a case: about a quarter of an hour.
+# The simulations of the verdict with 400 worlds a case: about a quarter of an hour. Then 10,000 webhooks
+# that are wrong, to a bridge that must take every one.
 soak: $(INSTALLED_DEV)
 	KBTOOL_WORLDS=400 $(BIN)/pytest -n auto tests/test_simulation.py
+	KBTOOL_PAYLOADS=10000 $(BIN)/pytest tests/rules/test_mutated.py
+
+# Takes each of the 30 rules out of the bridge in turn and shows its test failing: some minutes.
+mutate-rules: $(INSTALLED_DEV)
+	$(BIN)/python -m tests.rules.mutate
 
 clean:
 	rm -rf .venv .kbtool build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -18,6 +18,7 @@ from bridge.asking.enclosing import Enclosing
 from bridge.asking.inputs import Situation
 from bridge.chatwoot.wire import Shown
 from bridge.conversation import Facts
+from bridge.holding import Held
 from bridge.language import language_of
 from bridge.settings import Mode, Patience
 from bridge.speech import (
@@ -35,11 +36,10 @@ from bridge.speech import (
 )
 from bridge.trace import Note, Step, note
 from bridge.turns import Decided, Outcome, Work
-from bridge.words import Words, words_for
+from bridge.words import ENGLISH, WORDS, Words, words_for
 from kbtool.dify.conversations import UploadedFile
 from kbtool.errors import ServiceError, Unavailable
 from kbtool.handoff import Action, Decision, Policy, Reason, decide
-from kbtool.hold import Hold
 from kbtool.model import Answer, Question
 from kbtool.smalltalk import smalltalk
 
@@ -81,7 +81,7 @@ class Answering:
     chat: Chat
     policy: Policy
     patience: Patience
-    hold: Hold | None = None
+    hold: Held | None = None
     started: float = field(default_factory=time.time)
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     enclosing: Enclosing | None = None
@@ -207,8 +207,10 @@ class _Case:
 
     @property
     def words(self) -> Words:
-        """In the language of this message, of those before it, of the channel or of the route."""
-        hint = self.facts.language or self.manner.language
+        """In the language of the route, of this message, of those before it, or of the channel."""
+        if self.manner.language:
+            return WORDS.get(self.manner.language.partition("-")[0].casefold(), ENGLISH)
+        hint = self.facts.language
         if self.before:
             hint = language_of("\n".join(self.before), hint)
         return words_for(self.work.text, hint)

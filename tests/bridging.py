@@ -26,7 +26,6 @@ from starlette.routing import Route as Path_
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from bridge import signature
-from bridge.asking.enclosing import Enclosing
 from bridge.sandbox import BotSettings, DeliverySettings, Sandbox, SandboxSettings, create_sandbox
 from bridge.sandbox.records import ContactInbox, Conversation, MessageType
 from bridge.serve import address_of, bridge, listen, serving
@@ -34,7 +33,9 @@ from bridge.settings import BridgeSettings, Mode, Patience, Route
 from kbtool.dify.client import DifyClient
 from kbtool.handoff import Policy
 
-QUICK = Patience(answer=5.0, attempts=2, first_pause=0.01, longest_pause=0.05, settles=0.2, drain=3.0)
+QUICK = Patience(
+    answer=5.0, attempts=2, first_pause=0.01, longest_pause=0.05, post_limit=0.2, drain=3.0, quiet=0.0
+)
 DIFY_KEY = "app-test"
 
 
@@ -146,7 +147,6 @@ class Stand:
     chat: DifyClient
     http: HttpxAiohttpClient
     ops: str = ""
-    enclosing: Enclosing | None = None
 
     @asynccontextmanager
     async def bridge(self, **changes: Any) -> AsyncIterator[None]:
@@ -154,7 +154,7 @@ class Stand:
         hooks, ops = listen("127.0.0.1", self.port), listen("127.0.0.1", 0)
         self.ops = address_of(ops)
         async with (
-            bridge(replace(self.settings, **changes), self.chat, self.http, self.enclosing) as running,
+            bridge(replace(self.settings, **changes), self.chat, self.http) as running,
             serving((running.app, hooks), (running.ops, ops)),
         ):
             yield

@@ -65,6 +65,16 @@ def test_a_late_post_is_stored_although_its_sender_has_gone() -> None:
     with_client(scenario)
 
 
+def test_an_orphaned_post_is_refused_at_once_and_stored_all_the_same() -> None:
+    async def scenario(client: Client) -> None:
+        assert await attempt(client, CallFault("orphaned", status=504, seconds=0.05)) == 504
+        assert contents(client) == ["?"]
+        await asyncio.sleep(0.1)
+        assert contents(client) == ["?", "answer"]
+
+    with_client(scenario)
+
+
 def test_a_closed_sandbox_carries_out_nothing_late() -> None:
     async def scenario(client: Client) -> None:
         with pytest.raises(TimeoutError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from bridge.asking.apps import Described, Profile, Profiles
 from bridge.asking.fetch import Fetcher
@@ -19,6 +19,7 @@ LARGEST = 10 * 1024 * 1024
 """Bytes of a file that is passed on, whatever the app takes: it is held in memory."""
 
 
+@runtime_checkable
 class App(Described, Protocol):
     """A Dify app that takes files: a `DifyClient`."""
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from bridge.events import mail
 from bridge.events.choices import chosen_of
-from bridge.events.fields import dict_of, dicts_of, int_of, text_of, time_of
+from bridge.events.fields import dict_of, dicts_of, int_of, text_of, texts_of, time_of
 from bridge.events.files import attachments_of, transcript
 from bridge.events.rivals import rival
 from bridge.events.values import MARK, Event, Message, Role, Snapshot, has_person
@@ -126,6 +126,7 @@ def _snapshot(conversation: dict[str, Any], content: dict[str, Any]) -> Snapshot
         channel=_channel(conversation),
         inbox_id=_inbox(content, conversation),
         contact_id=int_of(dict_of(meta.get("sender")).get("id")),
+        labels=texts_of(conversation.get("labels")),
     )
 
 

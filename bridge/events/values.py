@@ -91,6 +91,7 @@ class Snapshot:
     channel: str = ""
     inbox_id: int = 0
     contact_id: int = 0
+    labels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

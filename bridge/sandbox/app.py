@@ -127,14 +127,20 @@ class Sandbox:
                 await self._sleep(fault.seconds)
                 return carry_out()
             case "late":
-                task = asyncio.create_task(self._later(fault.seconds, carry_out))
-                self._late.add(task)
-                task.add_done_callback(self._late.discard)
-                return await asyncio.shield(task)
+                return await asyncio.shield(self._begin_late(fault.seconds, carry_out))
+            case "orphaned":
+                self._begin_late(fault.seconds, carry_out)
+                return as_told
 
-    async def _later(self, seconds: float, carry_out: Callable[[], Response]) -> Response:
-        await self._sleep(seconds)
-        return carry_out()
+    def _begin_late(self, seconds: float, carry_out: Callable[[], Response]) -> asyncio.Task[Response]:
+        async def wait() -> Response:
+            await self._sleep(seconds)
+            return carry_out()
+
+        task = asyncio.create_task(wait())
+        self._late.add(task)
+        task.add_done_callback(self._late.discard)
+        return task
 
     async def _profile(self, request: Request) -> Response:
         who = access.caller(request.headers, self.state.directory)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-Kind = Literal["refused", "lost", "silent", "late", "slow"]
+Kind = Literal["refused", "lost", "silent", "late", "orphaned", "slow"]
 Duplicates = Literal["none", "same_id", "new_id"]
 
 
@@ -22,6 +22,7 @@ class CallFault:
     lost      carried out at once; answered with `status`, as a proxy does that has lost the answer
     silent    carried out at once; answered after `seconds`
     late      carried out after `seconds`, whether the caller still waits or not, and answered then
+    orphaned  answered with `status` at once, as by a proxy that waits no longer; done after `seconds`
     slow      the caller waits `seconds` first; one who leaves meanwhile has done nothing
     """
 

@@ -26,9 +26,9 @@ from kbtool.smalltalk import Smalltalk
 class Manner:
     """How this route speaks in this conversation now.
 
-    `channel` is Chatwoot's class name, "" unknown; `language` that of customers who show none;
-    `forwarding` sorts in what goes to people. `back` is when somebody will be there, in their own zone;
-    None where somebody is there `now`.
+    `channel` is Chatwoot's class name, "" unknown. `language` is what the bridge speaks whatever the customer
+    does, "" the customer's. `forwarding` sorts in what goes to people. `back` is when somebody will be there,
+    in their own zone; None where somebody is there `now`.
     """
 
     channel: str = ""

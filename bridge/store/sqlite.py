@@ -13,36 +13,40 @@ import os
 import sqlite3
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import SQLAlchemyError
 
-from bridge.schema import VERSION, metadata
+from bridge import migrate
+from bridge.store.base import Store, Value, Work, cause
 from kbtool.errors import ConfigError, Unavailable
 
-Value = TypeVar("Value")
-Work = Callable[[Connection], Any]
-"""What is done in a transaction. It may be called twice, so it changes nothing but the database."""
-
 LARGEST_GROUP = 256
+LONGEST_WAIT_MS = 1500
+"""For a lock that another program holds, a backup for instance. Chatwoot hangs up after 5 s, and what it is
+answered before that, it sends again.
+"""
 
 
-class Store(AbstractAsyncContextManager["Store"]):
-    """Open it with `Store.open`; within, `write` and `read` take functions of a connection."""
+class SqliteStore(Store):
+    """Open it with `SqliteStore.open`."""
+
+    is_shared = False
 
     def __init__(self, engine: Engine, lock: sqlite3.Connection) -> None:
+        super().__init__()
         self._engine = engine
+        self._writer = engine.execution_options(writes=True)
         self._lock = lock
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="bridge-writer")
         self._waiting: list[tuple[Work, asyncio.Future[Any]]] = []
         self._writing: asyncio.Task[None] | None = None
 
     @classmethod
-    def open(cls, path: Path) -> Store:
+    def open(cls, path: Path) -> SqliteStore:
         """The store in the file at `path`, made if it is missing, readable for its owner only."""
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -55,11 +59,13 @@ class Store(AbstractAsyncContextManager["Store"]):
         event.listen(engine, "begin", _begin)
         try:
             with engine.begin() as connection:
-                _require_version(connection, path)
-                metadata.create_all(connection)
-        except SQLAlchemyError as error:
+                migrate.upgrade(connection, str(path))
+        except (SQLAlchemyError, ConfigError) as error:
+            engine.dispose()
             lock.close()
-            raise ConfigError(f"{path}: not a bridge's store ({_cause(error)})") from error
+            if isinstance(error, ConfigError):
+                raise
+            raise ConfigError(f"{path}: not a bridge's store ({cause(error)})") from error
         return cls(engine, lock)
 
     async def __aexit__(
@@ -68,6 +74,7 @@ class Store(AbstractAsyncContextManager["Store"]):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        await self._settle()
         if self._writing is not None:
             await self._writing
         self._thread.shutdown()
@@ -87,7 +94,10 @@ class Store(AbstractAsyncContextManager["Store"]):
         try:
             return await asyncio.to_thread(self._read, work)
         except SQLAlchemyError as error:
-            raise Unavailable(f"The store cannot be read: {_cause(error)}") from error
+            raise Unavailable(f"The store cannot be read: {cause(error)}") from error
+
+    def listen(self, hear: Callable[[str], None]) -> None:
+        """Nobody else works on this file, so there is nothing to hear."""
 
     async def _write_all(self) -> None:
         loop = asyncio.get_running_loop()
@@ -101,7 +111,7 @@ class Store(AbstractAsyncContextManager["Store"]):
                 if future.done():  # its caller was cancelled; the rows are there all the same
                     continue
                 if isinstance(failure, SQLAlchemyError):
-                    future.set_exception(Unavailable(f"The store cannot be written: {_cause(failure)}"))
+                    future.set_exception(Unavailable(f"The store cannot be written: {cause(failure)}"))
                 elif failure is not None:
                     future.set_exception(failure)
                 else:
@@ -110,14 +120,14 @@ class Store(AbstractAsyncContextManager["Store"]):
     def _commit(self, works: Sequence[Work]) -> list[tuple[Any, Exception | None]]:
         """The outcome of each. Only when one fails are they taken apart: savepoints cost two statements."""
         try:
-            with self._engine.begin() as connection:
-                return [(work(connection), None) for work in works]
-        except Exception:  # noqa: BLE001 undone as a whole; whose it was is found, and told, below
+            with self._writer.begin() as connection:
+                return [(_tried(work, connection), None) for work in works]
+        except _OneFailed:
             return self._commit_apart(works)
 
     def _commit_apart(self, works: Sequence[Work]) -> list[tuple[Any, Exception | None]]:
         outcomes: list[tuple[Any, Exception | None]] = []
-        with self._engine.begin() as connection:
+        with self._writer.begin() as connection:
             for work in works:
                 try:
                     with connection.begin_nested():
@@ -131,25 +141,33 @@ class Store(AbstractAsyncContextManager["Store"]):
             return work(connection)
 
 
+class _OneFailed(Exception):
+    """A work raised; the group is undone as a whole, and whose it was is found, and told, after."""
+
+
+def _tried(work: Work, connection: Connection) -> Any:
+    try:
+        return work(connection)
+    except Exception as error:
+        raise _OneFailed from error
+
+
 def _configure(connection: sqlite3.Connection, _: Any) -> None:
     """Transactions begin when we say so: Python's own rules would break savepoints."""
     connection.isolation_level = None
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=5000"):
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        f"busy_timeout={LONGEST_WAIT_MS}",
+        "secure_delete=FAST",  # bodies hold credentials: what is deleted is overwritten
+    ):
         connection.execute(f"PRAGMA {pragma}")
 
 
 def _begin(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN")
-
-
-def _require_version(connection: Connection, path: Path) -> None:
-    found = connection.exec_driver_sql("PRAGMA user_version").scalar_one()
-    if found > VERSION:
-        raise ConfigError(
-            f"{path}: written by a newer kbtool (store version {found}, this one knows {VERSION})",
-            hint="Install that version again, or give the bridge another store.",
-        )
-    connection.exec_driver_sql(f"PRAGMA user_version = {VERSION}")
+    """A writer waits for its lock here, before any work, so that a lock that it does not get is its own."""
+    is_writer = connection.get_execution_options().get("writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if is_writer else "BEGIN")
 
 
 def _sole_owner(path: Path) -> sqlite3.Connection:
@@ -164,7 +182,3 @@ def _sole_owner(path: Path) -> sqlite3.Connection:
             hint="Stop that one first, or give this one a store of its own.",
         ) from error
     return lock
-
-
-def _cause(error: SQLAlchemyError) -> str:
-    return str(getattr(error, "orig", None) or error).split("\n", 1)[0]

@@ -1,25 +1,20 @@
-"""kb.toml: what to read, where it goes, how it is searched, judged and handed off.
-
-Strict: an unknown key is an error that names the nearest known one. Paths are relative to the file.
-Secrets never stand in it; they come from the environment (`Secrets`).
-"""
+"""The tables of kb.toml, but for the bridge's, and the whole file."""
 
 from __future__ import annotations
 
 import difflib
-import os
 import re
-import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from kbtool.chunk import SMALLEST_BOUND, Bounds
+from kbtool.config.bridge import Bridge
+from kbtool.config.strict import Table, lowered, shown
 from kbtool.dify.objects import Condition, DatasetProfile, RetrievalProfile
 from kbtool.errors import ConfigError
 from kbtool.handoff import Policy
@@ -31,11 +26,7 @@ FILE = "kb.toml"
 EMBEDDED = "embedded"
 
 
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Corpus(_Table):
+class Corpus(Table):
     """`sources` are zips, folders and files; `exclude` are globs on paths inside the exports.
 
     `max_age_days` leaves out pages whose own date is older (0: none); `kinds` says by glob what files are
@@ -48,7 +39,7 @@ class Corpus(_Table):
     kinds: dict[str, Kind] = Field(default_factory=dict)
 
 
-class Chunking(_Table):
+class Chunking(Table):
     """Longest chunks in characters (design decision 5). Dify's own bound is 4,000."""
 
     child_max: int = Field(default=800, ge=SMALLEST_BOUND, le=3800)
@@ -62,7 +53,7 @@ class Chunking(_Table):
         return self
 
 
-class Dify(_Table):
+class Dify(Table):
     """The server, or "embedded" for the engine that comes with kbtool; one dataset of it."""
 
     base_url: str = EMBEDDED
@@ -85,7 +76,7 @@ class Dify(_Table):
         return value
 
 
-class Retrieval(_Table):
+class Retrieval(Table):
     """How the dataset is searched; what the app itself uses, so that the measured score is the live one.
 
     `filter` bounds every search to documents whose metadata have these values, or one of several.
@@ -100,7 +91,7 @@ class Retrieval(_Table):
     filter: dict[str, str | tuple[str, ...]] = Field(default_factory=dict)
 
 
-class Evals(_Table):
+class Evals(Table):
     """`golden` are globs; `baseline` names a file in `evals/baselines/`; `k` is the app's own top_k."""
 
     golden: tuple[str, ...] = ("evals/*.yaml",)
@@ -109,7 +100,7 @@ class Evals(_Table):
     concurrency: int = Field(default=4, ge=1, le=64)
 
 
-class Handoff(_Table):
+class Handoff(Table):
     """The policy that evals measure and the bridge runs. 0.5 is only the value to start from."""
 
     threshold: float = Field(default=0.5, ge=0, le=1)
@@ -123,14 +114,14 @@ class Handoff(_Table):
     tuned: str = ""
 
 
-class Reports(_Table):
+class Reports(Table):
     """Where runs are written, and how many weeks they stay; pinned ones stay for ever."""
 
     directory: str = "reports"
     keep_weeks: int = Field(default=26, ge=1)
 
 
-class Mail(_Table):
+class Mail(Table):
     """A mail server and who is told; the password is SMTP_PASSWORD in the environment."""
 
     host: str = Field(min_length=1)
@@ -141,14 +132,14 @@ class Mail(_Table):
     tls: bool = True
 
 
-class Llm(_Table):
+class Llm(Table):
     """An OpenAI-compatible endpoint for what is optional (paraphrases); its key is LLM_KEY."""
 
     base_url: str = ""
     model: str = ""
 
 
-class Notify(_Table):
+class Notify(Table):
     """Who is told when a person has something to do, beside SLACK_WEBHOOK and LARK_WEBHOOK.
 
     `webhook` gets our JSON by POST, signed where ALERT_WEBHOOK_SECRET is set.
@@ -166,13 +157,13 @@ class Notify(_Table):
         return value
 
 
-class Embedded(_Table):
+class Embedded(Table):
     """The embedded engine's own file, relative to kb.toml."""
 
     path: str = ".kbtool/embedded.sqlite"
 
 
-class Settings(_Table):
+class Settings(Table):
     """A whole kb.toml. `root` is its folder. `metadata` names the page property that a metadata field of the
     dataset is filled from.
     """
@@ -188,6 +179,7 @@ class Settings(_Table):
     reports: Reports = Reports()
     notify: Notify = Notify()
     llm: Llm = Llm()
+    bridge: Bridge = Bridge()
     embedded: Embedded = Embedded()
 
     @field_validator("metadata")
@@ -223,7 +215,7 @@ class Settings(_Table):
         except ValidationError as error:
             first = error.errors()[0]
             raise ConfigError(
-                f"--dataset: {_lower(first['msg'])} (it is {_short(name)}, {len(name)} characters)"
+                f"--dataset: {lowered(first['msg'])} (it is {shown(name)}, {len(name)} characters)"
             ) from error
         return self.model_copy(update={"dify": dify})
 
@@ -269,108 +261,3 @@ class Settings(_Table):
             clarify=self.handoff.clarify,
             refusals=self.handoff.refusals,
         )
-
-
-@dataclass(frozen=True, slots=True)
-class Secrets:
-    """Keys from the environment. Their text form hides them."""
-
-    dataset_key: str = ""
-    app_key: str = ""
-
-    def __repr__(self) -> str:
-        return "Secrets(…)"
-
-    @classmethod
-    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Secrets:
-        """Raises ConfigError for a key that no header can carry, without showing it."""
-        names = ("DIFY_DATASET_KEY", "DIFY_APP_KEY")
-        keys = [environment.get(name, "").strip() for name in names]
-        for name, key in zip(names, keys, strict=True):
-            if not (key.isascii() and (key.isprintable())):
-                raise ConfigError(f"{name} holds characters that no key has", hint="Copy it from Dify again.")
-        return cls(*keys)
-
-    def require(self, settings: Settings, *, needs_datasets: bool = True, needs_app: bool = True) -> Secrets:
-        """These, once it is sure that the server will not be asked without a key."""
-        keys = (
-            ("DIFY_DATASET_KEY", self.dataset_key, needs_datasets),
-            ("DIFY_APP_KEY", self.app_key, needs_app),
-        )
-        missing = [name for name, value, is_needed in keys if is_needed and not value]
-        if missing and settings.dify.base_url != EMBEDDED:
-            raise ConfigError(
-                f"{' and '.join(missing)} not set, needed for {settings.dify.base_url}",
-                hint=f"export {missing[0]}=…   (in Dify: Knowledge › API access; app › API access)",
-            )
-        return self
-
-
-def load(path: Path) -> Settings:
-    """The settings in the file at `path`. Raises ConfigError with file and line."""
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError as error:
-        raise ConfigError(f"{path}: there is no such file", hint="Write one with `kbtool init`.") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: cannot be read ({error})") from error
-    try:
-        tables = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path}: not valid TOML: {error}") from error
-    if "root" in tables:
-        raise ConfigError(f"{path}: unknown table [root]", hint=f"Known: {', '.join(_known(Settings))}.")
-    try:
-        return Settings(**tables, root=path.resolve().parent)
-    except ValidationError as error:
-        raise _explained(path, text, error) from error
-
-
-def _known(table: type[BaseModel]) -> list[str]:
-    return [name for name in table.model_fields if name != "root"]
-
-
-def _explained(path: Path, text: str, error: ValidationError) -> ConfigError:
-    """The first thing that is wrong, with its line and the nearest key that exists."""
-    first = error.errors()[0]
-    if not first["loc"]:  # a rule between tables
-        return ConfigError(f"{path}: {first['msg']}")
-    *tables, name = [str(part) for part in first["loc"] if not isinstance(part, int)]
-    where = f"{path}:{_line_of(text, tables, name)}"
-    place = f"[{'.'.join(tables)}] " if tables else ""
-    if first["type"] != "extra_forbidden":
-        return ConfigError(f"{where}: {place}{name}: {_lower(first['msg'])} (it is {_short(first['input'])})")
-    known = _known(_table_type(tables))
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    hint = f"Did you mean `{near[0]}`?" if near else f"Known here: {', '.join(known)}."
-    return ConfigError(f"{where}: {place}unknown key `{name}`", hint=hint)
-
-
-def _table_type(tables: list[str]) -> type[BaseModel]:
-    table: Any = Settings
-    for name in tables:
-        table = table.model_fields[name].annotation
-    return table if isinstance(table, type) and issubclass(table, BaseModel) else Settings
-
-
-def _line_of(text: str, tables: list[str], name: str) -> int:
-    inside = not tables
-    for number, line in enumerate(text.splitlines(), start=1):
-        header = re.match(r"\s*\[+\s*([\w.\-]+)", line)
-        if header:
-            inside = header[1] == ".".join(tables)
-            if header[1] == ".".join([*tables, name]):
-                return number
-        elif inside and re.match(rf"\s*[\"']?{re.escape(name)}[\"']?\s*=", line):
-            return number
-    # An inline table stands on the line of its own name.
-    return _line_of(text, tables[:-1], tables[-1]) if len(tables) > 1 else 1
-
-
-def _lower(message: str) -> str:
-    return message[:1].lower() + message[1:]
-
-
-def _short(value: Any) -> str:
-    """As a message shows it: without what stands before an `@`, which may be a password."""
-    return re.sub(r"(?<=//).*@|[^\s'\"/]+@", "…@", repr(value))[:60]
