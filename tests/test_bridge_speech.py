@@ -163,7 +163,7 @@ def test_every_reason_is_told_to_people_in_words(reason: str) -> None:
         ("quota_spent", ENGLISH.degraded, True, False, ""),
         ("budget_spent", ENGLISH.handoff, True, False, ""),
         ("policy_stale", ENGLISH.handoff, True, False, ""),
-        ("sensitive_intent", ENGLISH.urgent, False, True, "urgent"),
+        ("sensitive", ENGLISH.urgent, False, True, "urgent"),
         ("voice", ENGLISH.unheard, False, False, ""),
         ("no_text", ENGLISH.unseen, False, False, ""),
         ("not_delivered", "", True, False, ""),
@@ -180,7 +180,7 @@ def test_the_table_of_fallbacks(
 
 
 def test_an_urgent_reason_outdoes_the_routes_priority() -> None:
-    posts = posts_without_answer("sensitive_intent", "", ENGLISH, Mode.REPLY, Manner(forwarding=EVERYTHING))
+    posts = posts_without_answer("sensitive", "", ENGLISH, Mode.REPLY, Manner(forwarding=EVERYTHING))
     assert Post(Kind.PRIORITY, "urgent") in posts
 
 

@@ -24,7 +24,8 @@ POST_REFUSED = "post_refused"
 NOT_DELIVERED = "not_delivered"
 UNANSWERED = "unanswered"
 INTERNAL_ERROR = "internal_error"
-SENSITIVE = "sensitive_intent"
+SENSITIVE = "sensitive"
+DEGRADED = "degraded"
 
 
 class Tell(StrEnum):
@@ -68,11 +69,12 @@ _ROWS: Mapping[str, Because] = {
     SENSITIVE: Because(
         "this is for a person, whatever the score", Tell.URGENT, is_urgent=True, priority="urgent"
     ),
+    DEGRADED: Because("the AI answers without its sources", Tell.DEGRADED, is_alarm=True),
     AI_UNAVAILABLE: Because("the AI could not be reached in time", Tell.DEGRADED, is_alarm=True),
     QUOTA_SPENT: Because("the AI provider's quota is used up", Tell.DEGRADED, is_alarm=True),
     BUDGET_SPENT: Because("the month's budget for answers is spent", is_alarm=True),
     MAINTENANCE: Because("the knowledge base is being embedded anew", Tell.DEGRADED),
-    POLICY_STALE: Because("the threshold was measured under another embedding model", is_alarm=True),
+    POLICY_STALE: Because("the threshold was measured under other settings", is_alarm=True),
     NO_TEXT: Because("the message has no text to answer", Tell.UNSEEN),
     UNHEARD: Because("a voice message without a transcript", Tell.UNHEARD),
     CANNOT_REPLY: Because("the channel takes no reply any more", Tell.NOTHING, is_alarm=True),
