@@ -42,6 +42,8 @@ async def compare(bench: Bench, own: Figures, bridge: Running, probe: Running, b
         own.add("late acks", sum(seconds > ACK_LIMIT for seconds in mine.acks))
         own.add(f"rate {name}", mine.a_second)
         own.add(f"probe rate {name}", its.a_second)
+        own.add("cpu", mine.cpu / count)
+        own.add("probe cpu", its.cpu / count)
         own.add("calls", calls(mine))
 
 

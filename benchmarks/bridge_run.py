@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import math
+import os
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,12 @@ class Running:
         lines = Path(f"/proc/{self.pid}/status").read_text(encoding="ascii").splitlines()
         return next(int(line.split()[1]) / 1000 for line in lines if line.startswith("VmRSS"))
 
+    @property
+    def cpu(self) -> float:
+        """Seconds of processor time that it has had (Linux)."""
+        after_name = Path(f"/proc/{self.pid}/stat").read_text(encoding="ascii").rsplit(") ", 1)[1].split()
+        return (int(after_name[11]) + int(after_name[12])) / os.sysconf("SC_CLK_TCK")
+
 
 @contextmanager
 def process(module: str, *options: str | Path, log: Path) -> Iterator[Running]:
@@ -59,7 +66,9 @@ def process(module: str, *options: str | Path, log: Path) -> Iterator[Running]:
 
 @dataclass(frozen=True, slots=True)
 class Burst:
-    """What came of one burst. Times are seconds; `totals` are from sending to the first reply."""
+    """What came of one burst. Times are seconds; `totals` are from sending to the first reply, `cpu` is the
+    processor time of the process that answered.
+    """
 
     acks: Sequence[float]
     totals: Sequence[float]
@@ -67,6 +76,7 @@ class Burst:
     calls: dict[str, int]
     sequence: Sequence[str]
     most_asking: int
+    cpu: float = 0.0
 
     @property
     def a_second(self) -> float:
@@ -101,10 +111,11 @@ class Bench:
     async def burst(self, to: Running, count: int, senders: int, *, dify: float, rate: float = 0.0) -> Burst:
         """Send, and wait until every message is answered. Exits where one is not, or not once."""
         await self.control(reset=True, dify_seconds=dify)
-        first = self.next
+        first, cpu = self.next, to.cpu
         sent = await self.acks(to, count, senders, rate=rate)
         await self.until_answered(count)
-        return self.count(first, sent, await self.told(whole=1))
+        cpu = to.cpu - cpu
+        return replace(self.count(first, sent, await self.told(whole=1)), cpu=cpu)
 
     async def until_answered(self, count: int) -> None:
         answered = 0

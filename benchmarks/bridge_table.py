@@ -50,6 +50,8 @@ def table(own: Figures) -> str:
         _row("bridge / probe that makes the same calls, Dify 0 ms", "off",
              _times(own.ratios("rate 0", "probe rate 0")), "≥ 0.75"),
         _row("the same, Dify 500 ms", "off", _times(own.ratios("rate 500", "probe rate 500")), "≥ 0.75"),
+        _row("processor time for a message: the bridge", "off", _ms(seen["cpu"], 1)),
+        _row("the same: the probe", "", _ms(seen["probe cpu"], 1)),
         _row("calls for an answered message", "off", _plain(seen["calls"], 1), "≤ 5"),
         _row("as shipped, Dify 1 s: first reply, p95", "shipped",
              _plain(seen["first p95"], 2, " s"), "≤ 3 s"),
@@ -92,8 +94,8 @@ def _plain(values: Sequence[float], digits: int = 0, unit: str = "") -> str:
     return f"{middle} ({min(values):,.{digits}f} to {max(values):,.{digits}f})"
 
 
-def _ms(values: Sequence[float]) -> str:
-    return _plain([1000 * value for value in values], 0, " ms")
+def _ms(values: Sequence[float], digits: int = 0) -> str:
+    return _plain([1000 * value for value in values], digits, " ms")
 
 
 def _times(values: Sequence[float]) -> str:
