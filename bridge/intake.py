@@ -8,15 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, update
 
-from bridge import inbox, known
+from bridge import inbox, known, log, turns
 from bridge.conversation import Facts, learn, silences
 from bridge.events import Event, Message, Role, Verdict, parse, verdict
 from bridge.inbox import Delivery
 from bridge.schema import WAITING, insert_new, messages
+from bridge.speech import NOT_DELIVERED, Kind, Post, posts_unsaid
 from bridge.trace import Step, Subject, note, record
+from bridge.turns import Decided, Outcome, Work
 
 UNREADABLE = "unreadable"
 
@@ -72,20 +75,16 @@ def _sort_one(
         return Sorted(delivery.number, delivery.bot, event.name)
     subject = Subject(delivery.bot, seen.account_id, seen.id, message.id if message else 0)
     is_new, word = False, event.name
-    if event.name == "message_created" and message is not None:
+    if message is not None and (event.name == "message_created" or message.chosen):
         is_new, word = _keep(connection, delivery, subject, event, message, inboxes)
-    is_question = is_new and word == Verdict.ASKS
-    has_changed = _learn(connection, subject, event, delivery.at if is_question else None)
-    if event.name == "message_updated" and message is not None and message.error and _is_ours(message):
-        # Accepted by Chatwoot, then refused by the channel, for instance WhatsApp after 24 hours.
-        failed = note(Step.ERROR, "the channel did not deliver this", reason=message.error[:200])
-        record(connection, subject, now, failed)
-    changed = subject if is_question or has_changed else None
+    elif message is not None and message.error and message.mark and message.role is Role.BOT:
+        is_new, word = _undelivered(connection, delivery, subject, message, now)
+    is_waiting = is_new and word in {Verdict.ASKS, NOT_DELIVERED}
+    has_changed = _learn(connection, subject, event, delivery.at if is_waiting else None)
+    if event.rival is not None:
+        log.problem("rival", bot=subject.bot, inbox=event.rival.inbox_id, why=str(event.rival))
+    changed = subject if is_waiting or has_changed else None
     return Sorted(delivery.number, delivery.bot, word, changed)
-
-
-def _is_ours(message: Message) -> bool:
-    return message.role is Role.BOT
 
 
 def _learn(connection: Connection, subject: Subject, event: Event, due_at: float | None) -> bool:
@@ -114,7 +113,23 @@ def _keep(
 ) -> tuple[bool, str]:
     """Whether the message is new, and the word for it."""
     word = verdict(event, inboxes)
-    row = {
+    row = _row(delivery, subject, message, word)
+    is_kept = insert_new(connection, messages, row) or (
+        message.chosen and word is Verdict.ASKS and _change_ours(connection, subject, row)
+    )
+    if not is_kept:
+        again = note(Step.DELIVERY, "delivered again, under another id; answered once")
+        record(connection, subject, delivery.at, again)
+        return False, "duplicate"
+    received = note(Step.DELIVERY, "received, signature verified")
+    wants = "wants an answer" if word is Verdict.ASKS else "not for the bot"
+    filtered = note(Step.FILTER, f"{wants}: {word.value}", verdict=word.value)
+    record(connection, subject, delivery.at, received, filtered)
+    return True, word.value
+
+
+def _row(delivery: Delivery, subject: Subject, message: Message, word: Verdict) -> dict[str, Any]:
+    return {
         "bot": subject.bot,
         "account": subject.account,
         "id": message.id,
@@ -124,17 +139,47 @@ def _keep(
         "role": message.role.value,
         "verdict": word.value,
         "text": message.text,
-        "attachments": list(message.attachments),
+        "attachments": [one.row() for one in message.attachments],
         "contact": message.contact_id,
         "mark": message.mark[:200],
         "state": WAITING if word is Verdict.ASKS else "done",
     }
+
+
+def _change_ours(connection: Connection, subject: Subject, row: dict[str, Any]) -> bool:
+    """Write over our own message; False where it is not ours, or not any more.
+
+    A message in which the customer has chosen becomes theirs, the first time (bridge rule 9).
+    """
+    ours = update(messages).where(
+        messages.c.bot == subject.bot,
+        messages.c.account == subject.account,
+        messages.c.id == subject.message,
+        messages.c.role == Role.BOT.value,
+    )
+    kept = {name: value for name, value in row.items() if name != "mark"}
+    return connection.execute(ours.values(kept)).rowcount == 1
+
+
+def _undelivered(
+    connection: Connection, delivery: Delivery, subject: Subject, message: Message, now: float
+) -> tuple[bool, str]:
+    """Accepted by Chatwoot, then refused by the channel, for instance WhatsApp after 24 hours (rule 27).
+
+    A person gets the conversation, once; sending it again would fail again.
+    """
+    if turns.is_decided(connection, subject):
+        return False, NOT_DELIVERED
+    reason = message.error[:200]
+    row = _row(delivery, subject, message, Verdict.NOT_INCOMING)
+    row |= {"state": WAITING, "turn": message.id}
     if not insert_new(connection, messages, row):
-        again = note(Step.DELIVERY, "delivered again, under another id; answered once")
-        record(connection, subject, delivery.at, again)
-        return False, "duplicate"
-    received = note(Step.DELIVERY, "received, signature verified")
-    wants = "wants an answer" if word is Verdict.ASKS else "not for the bot"
-    filtered = note(Step.FILTER, f"{wants}: {word.value}", verdict=word.value)
-    record(connection, subject, delivery.at, received, filtered)
-    return True, word.value
+        _change_ours(connection, subject, row)
+    planned = posts_unsaid((Post(Kind.REPLY, message.text),), NOT_DELIVERED, reason)
+    told = note(Step.ERROR, "the channel did not deliver this: a person gets it", reason=reason)
+    facts = known.facts_of(connection, subject) or Facts()
+    work = Work(subject, message.text, message.at, (), message.contact_id, 0, (message.id,))
+    decided = Decided(Outcome("handoff", NOT_DELIVERED), planned, facts, (told,))
+    turns.plan(connection, work, decided, now, begun=False)
+    log.problem("not_delivered", bot=subject.bot, conversation=subject.conversation, why=reason)
+    return True, NOT_DELIVERED

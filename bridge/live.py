@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Mapping
 
@@ -10,6 +11,8 @@ import httpx
 from bridge import log
 from bridge.alerts import raise_alert
 from bridge.answering import Answering, Chat
+from bridge.asking.enclosing import App, Enclosing
+from bridge.asking.fetch import Fetcher
 from bridge.budget import Budgets
 from bridge.chatwoot.client import ChatwootClient
 from bridge.holding import RouteHold, Standing
@@ -40,6 +43,7 @@ class Live:
         self._chats = chats
         self._chatwoot = chatwoot
         self._clock = clock
+        self._apps: dict[tuple[str, int], asyncio.Semaphore] = {}
         self.standing = Standing()
         self.budgets = Budgets(store, self.standing, self.current, clock)
         self.desk = self._desk(settings)
@@ -97,9 +101,27 @@ class Live:
         )
 
     def _answering(self, route: Route, settings: BridgeSettings) -> Answering:
-        app = Metered(self._chats(route.app), route.name, self.budgets.spend, self._failed)
+        chat = self._chats(route.app)
+        app = Metered(chat, route.name, self.budgets.spend, self._failed)
         hold = RouteHold(route.name, settings.hold, self.standing)
-        return Answering(app, settings.policy_of(route), settings.patience_of(route), hold)
+        return Answering(
+            app,
+            settings.policy_of(route),
+            settings.patience_of(route),
+            hold,
+            enclosing=self._enclosing(chat, route, settings) if isinstance(chat, App) else None,
+            places=self._places(route.app, settings.questions_at_once),
+        )
+
+    def _enclosing(self, app: App, route: Route, settings: BridgeSettings) -> Enclosing:
+        fetcher = Fetcher.of(self._chatwoot, str(self._chatwoot.base_url), settings.storage)
+        return Enclosing(app, fetcher, route.contact)
+
+    def _places(self, app: str, number: int) -> asyncio.Semaphore | None:
+        """Shared by the routes of an app, and kept by a reload that leaves their number as it is."""
+        if not number:
+            return None
+        return self._apps.setdefault((app, number), asyncio.Semaphore(number))
 
     async def _failed(self, route: str, error: ServiceError) -> None:
         """Customers get a person meanwhile; that Dify fails them is for an operator to know."""

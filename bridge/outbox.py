@@ -13,7 +13,7 @@ from enum import StrEnum
 from sqlalchemy import Connection, and_, bindparam, insert, select, update
 
 from bridge.schema import messages, posts
-from bridge.speech import Kind, Post
+from bridge.speech import WRITTEN, Kind, Post
 from bridge.trace import Note, Subject, record
 
 _IS_POST_OF = and_(
@@ -57,6 +57,10 @@ class Planned:
     state: State
 
     @property
+    def post(self) -> Post:
+        return Post(self.kind, self.text)
+
+    @property
     def is_marked(self) -> bool:
         """Whether it is written down as being sent: it cannot simply be repeated."""
         return self.kind in MARKED
@@ -65,7 +69,7 @@ class Planned:
         return mark_of(subject, self.number)
 
 
-MARKED = frozenset({Kind.REPLY, Kind.NOTE})
+MARKED = WRITTEN
 """The kinds that would be there twice if they were repeated; all others say how it shall be."""
 
 

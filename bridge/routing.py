@@ -29,6 +29,8 @@ def settings_of(settings: Settings, environment: Mapping[str, str]) -> BridgeSet
         hold=Hold(settings.resolve(PLACE)),
         concurrency=table.concurrency,
         unanswered=table.unanswered_minutes * 60,
+        storage=table.storage,
+        questions_at_once=table.questions_at_once,
     )
 
 
@@ -88,6 +90,7 @@ def _route(name: str, row: BridgeRoute, settings: Settings, environment: Mapping
         policy=policy if row.threshold is None else policy.at(row.threshold),
         hours=row.people,
         language=row.language,
+        contact=frozenset(row.contact),
         forwarding=Forwarding(row.handoff.team, row.handoff.labels, row.handoff.priority),
         budget=Budget(row.budget, row.budget_tokens),
         patience=Patience(answer=row.patience, post_limit=row.post_limit, quiet=row.merge_window),

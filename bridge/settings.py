@@ -87,7 +87,8 @@ class Route:
     `secret` is what Chatwoot signs with, or where it does not sign (before 4.13), what stands behind the
     address; `bot_token` what replies and status changes are sent with.
     `user_token` (an administrator's) only reads. `inboxes` are the ids that it speaks in, `labels` those of
-    which a conversation must bear one; empty means all. `app` is its Dify app, "" the only one. Without a
+    which a conversation must bear one; empty means all. `contact` are the attributes of the contact that its
+    app may be told. `app` is its Dify app, "" the only one. Without a
     `policy` or a `patience` of its own it has the bridge's. Its text form hides the secrets.
     """
 
@@ -106,6 +107,7 @@ class Route:
     hours: Hours = ALWAYS
     language: str = ""
     forwarding: Forwarding = Forwarding()
+    contact: frozenset[str] = frozenset()
     budget: Budget = Budget()
     patience: Patience | None = None
 
@@ -131,7 +133,8 @@ class BridgeSettings:
     """A whole bridge. `largest_body` is in bytes, `concurrency` the conversations worked on at once. `hold`
     is the mark by which an operator holds answers back. `database` is the URL of a PostgreSQL, which several
     bridges share; without it the store is the file at `store`. `unanswered` are the seconds after which a
-    customer whom nobody answered goes to a person.
+    customer whom nobody answered goes to a person. `storage` are further addresses of Chatwoot's files,
+    `questions_at_once` bounds what one app is asked at a time (0: not).
     """
 
     store: Path
@@ -144,6 +147,8 @@ class BridgeSettings:
     database: str = field(default="", repr=False)
     keep: Keep = Keep()
     unanswered: float = 600.0
+    storage: tuple[str, ...] = ()
+    questions_at_once: int = 0
 
     def route(self, address: str) -> Route | None:
         """The first route of this address, for what they share: secrets and tokens."""

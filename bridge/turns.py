@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Row, and_, bindparam, insert, or_, select, up
 
 from bridge import known, leases, outbox
 from bridge.conversation import Facts, begin
-from bridge.events import Role, Verdict
+from bridge.events import Attachment, Role, Verdict
 from bridge.leases import Lease
 from bridge.outbox import Planned
 from bridge.schema import IS_WAITING, messages, turns
@@ -67,7 +67,7 @@ class Work:
     subject: Subject
     text: str
     at: float
-    attachments: tuple[str, ...]
+    attachments: tuple[Attachment, ...]
     contact: int
     attempts: int
     messages: tuple[int, ...] = ()
@@ -156,6 +156,16 @@ def plan(
     return outbox.add(connection, subject, decided.posts, first=0, now=now, begun=begun)
 
 
+def is_decided(connection: Connection, subject: Subject) -> bool:
+    """Whether the message has had its turn, or has it now."""
+    query = select(turns.c.message).where(
+        turns.c.bot == subject.bot,
+        turns.c.account == subject.account,
+        turns.c.message == subject.message,
+    )
+    return connection.execute(query).one_or_none() is not None
+
+
 def finish(
     connection: Connection, work: Work, me: str, now: float, *notes: Note, state: str = "done"
 ) -> None:
@@ -195,7 +205,7 @@ def _work(subject: Subject, chosen: Sequence[Row[Any]], attempts: int) -> Work:
         subject,
         "\n".join(row.text for row in chosen if row.text),
         chosen[-1].at,
-        tuple(file for row in chosen for file in row.attachments),
+        tuple(Attachment.of(file) for row in chosen for file in row.attachments),
         chosen[-1].contact,
         attempts,
         tuple(row.id for row in chosen),

@@ -38,15 +38,15 @@ class Priced:
     chat_app: Chat
     price: str | None
 
-    async def chat(self, question: Question, *, user: str, conversation_id: str = "") -> Answer:
-        answer = await self.chat_app.chat(question, user=user, conversation_id=conversation_id)
+    async def chat(self, question: Question, **more: Any) -> Answer:
+        answer = await self.chat_app.chat(question, **more)
         return replace(answer, tokens=100, price=self.price, currency="USD")
 
 
 class Spent:
     """A Dify whose provider gives nothing more (contract §6)."""
 
-    async def chat(self, question: Question, *, user: str, conversation_id: str = "") -> Answer:  # noqa: ARG002
+    async def chat(self, question: Question, **more: Any) -> Answer:  # noqa: ARG002
         raise Rejected("Dify answered 400 to a question", status=400, code="provider_quota_exceeded")
 
 

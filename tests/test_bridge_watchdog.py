@@ -110,12 +110,15 @@ def test_a_dead_letter_goes_to_a_person_once_without_any_user_token(tmp_path: Pa
 
 def test_an_answered_customer_is_left_alone_however_long_ago(tmp_path: Path) -> None:
     async def scenario() -> None:
-        async with standing(tmp_path) as at, at.bridge(unanswered=0.1):
-            visit = at.ask(QUESTION)
-            await at.until(lambda: at.replies(visit) == [ANSWER])
-            await asyncio.sleep(0.5)
-            assert at.replies(visit) == [ANSWER]
-            assert at.status(visit) == "pending"
+        async with standing(tmp_path) as at:
+            async with at.bridge():
+                visit = at.ask(QUESTION)
+                await at.until(lambda: at.replies(visit) == [ANSWER])
+                await at.sandbox.settle()
+            async with at.bridge(unanswered=0.1):
+                await asyncio.sleep(0.5)
+                assert at.replies(visit) == [ANSWER]
+                assert at.status(visit) == "pending"
 
     run(scenario())
 

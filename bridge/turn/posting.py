@@ -15,9 +15,20 @@ from bridge import known, leases, log, outbox, turns
 from bridge.chatwoot.wire import is_surely_not_stored
 from bridge.conversation import SILENT, Facts, next_step
 from bridge.conversation import Step as Next
+from bridge.handing import act
 from bridge.outbox import Planned, State
 from bridge.settings import Patience
-from bridge.speech import POST_REFUSED, Kind, Post, because
+from bridge.speech import (
+    CANNOT_REPLY,
+    POST_REFUSED,
+    SAID,
+    Kind,
+    Manner,
+    Post,
+    because,
+    choices,
+    posts_unsaid,
+)
 from bridge.trace import Note, Step, Subject, note, record
 from bridge.turn.desk import Desk
 from bridge.turns import Work
@@ -50,12 +61,25 @@ class Posting:
             if post.is_marked:
                 left = await self._send(post, behind, is_begun=is_begun)
             else:
-                left = await self._open(post, behind, status)
+                left = await self._act(post, behind, status)
             is_begun = True
 
     async def only_open(self, count: int) -> list[Planned]:
         """A person has spoken meanwhile: nothing is said, and the conversation is shown to people."""
         return await self._store.write(lambda c: self._only_open(c, count))
+
+    async def unsaid(self, left: Sequence[Planned], count: int, manner: Manner) -> list[Planned]:
+        """The channel takes no reply any more: people get what was left to say (bridge rule 27)."""
+        posts = posts_unsaid([post.post for post in left], CANNOT_REPLY, "", manner)
+
+        def replan(connection: Connection) -> list[Planned]:
+            leases.require(connection, self._subject, self._me)
+            outbox.drop(connection, self._subject)
+            now = self._desk.clock()
+            record(connection, self._subject, now, note(Step.ERROR, because(CANNOT_REPLY)))
+            return outbox.add(connection, self._subject, posts, first=count, now=now, begun=False)
+
+        return await self._store.write(replan)
 
     async def _send(self, post: Planned, behind: list[Planned], *, is_begun: bool) -> list[Planned]:
         """What is left to do after this post."""
@@ -107,12 +131,14 @@ class Posting:
 
     async def _call(self, post: Planned) -> int:
         subject = self._subject
+        text, options = choices(post.post)
         return await self._client.post(
             subject.account,
             subject.conversation,
-            post.text,
+            text,
             is_private=post.kind is Kind.NOTE,
             mark=post.mark(subject),
+            options=options,
         )
 
     async def _turns_up(self, post: Planned) -> bool:
@@ -145,6 +171,18 @@ class Posting:
             log.problem("user_token_refused", **named(subject), status=error.status)
             return False
         return listed is not None and mark in listed
+
+    async def _act(self, post: Planned, behind: list[Planned], status: str) -> list[Planned]:
+        """What is no message. Where Chatwoot refuses labels, priority or team, people get the rest."""
+        if post.kind is Kind.OPEN:
+            return await self._open(post, behind, status)
+        subject = self._subject
+        try:
+            told = await act(self._client, subject.account, subject.conversation, post.post)
+        except Rejected as error:
+            log.problem("act_refused", **named(subject), kind=post.kind.value, status=error.status)
+            told = note(Step.ERROR, error.message, kind=post.kind.value)
+        return await self._store.write(lambda c: self._advance(c, post, behind, None, told))
 
     async def _open(self, post: Planned, behind: list[Planned], status: str) -> list[Planned]:
         """Give the conversation to people. Repeating it does no harm."""
@@ -181,7 +219,7 @@ class Posting:
         outbox.set_post(
             connection, self._subject, post.number, State.SENT, now=now, posted=posted, notes=[told]
         )
-        if behind and behind[0].kind is Kind.REPLY:
+        if behind and behind[0].kind in SAID:
             step = self._step(connection)
             if step in SILENT:
                 outbox.drop(connection, self._subject)
@@ -219,7 +257,7 @@ class Posting:
             leases.require(connection, self._subject, self._me)
             now = self._desk.clock()
             outbox.set_post(connection, self._subject, post.number, State.REFUSED, now=now, notes=[failed])
-            left = [other for other in behind if other.kind is not Kind.REPLY]
+            left = [other for other in behind if other.kind not in SAID]
             if not any(other.kind is Kind.OPEN for other in left):
                 first = (behind[-1] if behind else post).number + 1
                 wanted = (why, Post(Kind.OPEN))

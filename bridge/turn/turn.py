@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from time import monotonic
 
 from sqlalchemy import Connection
 
-from bridge import known, leases, log, outbox, turns
+from bridge import alerts, known, leases, log, outbox, turns
 from bridge.answering import pause
 from bridge.chatwoot.wire import Shown
 from bridge.conversation import SILENT, Facts, begin, next_step
@@ -15,8 +16,19 @@ from bridge.conversation import Step as Next
 from bridge.leases import Lease
 from bridge.outbox import OUTSTANDING, Planned
 from bridge.settings import Mode
-from bridge.speech import INTERNAL_ERROR, Kind, Post, because, posts_without_answer
-from bridge.trace import Note, Step, note, record
+from bridge.speech import (
+    CANNOT_REPLY,
+    INTERNAL_ERROR,
+    SAID,
+    Kind,
+    Manner,
+    Post,
+    because,
+    because_of,
+    posts_unsaid,
+    posts_without_answer,
+)
+from bridge.trace import Note, Step, Subject, note, record
 from bridge.turn.burst import Burst
 from bridge.turn.desk import Desk
 from bridge.turn.news import News
@@ -24,6 +36,7 @@ from bridge.turn.posting import Posting, named
 from bridge.turns import Decided, Outcome, Taken
 from bridge.words import words_for
 from kbtool.errors import ContractBroken, Rejected, ServiceError, Unavailable
+from kbtool.notify import Level, Message
 
 _TRIES_AFTER_A_BUG = 2
 
@@ -55,7 +68,8 @@ class Turn:
             await self._later(error)
             return
         subject, now = work.subject, self._desk.clock()
-        posts = posts_without_answer(INTERNAL_ERROR, what, words_for(work.text), self._mode)
+        words = words_for(work.text, self._taken.facts.language)
+        posts = posts_without_answer(INTERNAL_ERROR, what, words, self._mode, self._manner, asked=work.text)
         told = note(Step.DECISION, f"handoff: {because(INTERNAL_ERROR)}", reason=INTERNAL_ERROR)
         failed = note(Step.ERROR, f"{what}: nothing more is tried")
 
@@ -102,9 +116,16 @@ class Turn:
         taken = self._taken
         route = self._desk.route(taken.work.subject.bot, taken.facts)
         assert route is not None  # otherwise its mode is one that asks nobody
-        facts = replace(taken.facts, language=route.language or taken.facts.language)
         answering = self._desk.answering[route.name]
-        decision = answering.decide(taken.work, facts, taken.before, self._mode, self._tell)
+        decision = answering.decide(
+            taken.work,
+            taken.facts,
+            taken.before,
+            self._mode,
+            self._tell,
+            manner=self._manner,
+            desk=self._desk.clients[taken.work.subject.bot],
+        )
         return await self._news.hold_or_change(
             decision, self._has_changed, lambda: self._burst.posts_at - monotonic()
         )
@@ -160,6 +181,10 @@ class Turn:
             if merges and turns.has_more(connection, work):
                 return None
             final = _opening(decided.facts) if step is Next.OPEN else decided
+            if not shown.can_reply:
+                final = _unsaid(final, self._manner)
+            if because_of(final.outcome.reason).is_urgent:
+                alerts.keep(connection, _call(work.subject, final.outcome.reason), now)
             planned = turns.plan(connection, work, final, now)
             if not planned:
                 turns.finish(connection, work, self._me, now)
@@ -192,6 +217,8 @@ class Turn:
         posting = self._posting()
         if step is Next.OPEN and not is_last:
             left = await posting.only_open(len(taken.posts))
+        elif not shown.can_reply and any(post.kind in SAID for post in left):
+            left = await posting.unsaid(left, len(taken.posts), self._manner)
         await posting.deliver(left, shown.status, is_begun=False)
 
     async def _shown(self) -> Shown | None:
@@ -244,6 +271,17 @@ class Turn:
         return Posting(self._desk, self._taken.work, self._me, self._patience)
 
     @property
+    def _manner(self) -> Manner:
+        """How to speak in this conversation now."""
+        facts = self._taken.facts
+        route = self._desk.route(self._taken.work.subject.bot, facts)
+        if route is None:
+            return Manner(facts.channel)
+        now = self._desk.clock()
+        back = route.hours.next_opening(now)
+        return Manner(facts.channel, route.language, route.forwarding, back, datetime.fromtimestamp(now, UTC))
+
+    @property
     def _mode(self) -> Mode:
         return self._desk.mode(self._taken.work.subject.bot, self._taken.facts)
 
@@ -255,6 +293,29 @@ class Turn:
 def _opening(facts: Facts) -> Decided:
     told = note(Step.DECISION, "a person has this conversation: shown to people", reason=Next.OPEN.value)
     return Decided(Outcome("handoff", Next.OPEN.value), (Post(Kind.OPEN),), facts, (told,))
+
+
+def _unsaid(decided: Decided, manner: Manner) -> Decided:
+    """Where the channel takes no reply: people get what would have been said (bridge rule 27)."""
+    if not any(post.kind in SAID for post in decided.posts):
+        return decided
+    return replace(
+        decided,
+        outcome=replace(decided.outcome, action="handoff", reason=CANNOT_REPLY),
+        posts=posts_unsaid(decided.posts, CANNOT_REPLY, "", manner),
+        notes=(*decided.notes, note(Step.ERROR, because(CANNOT_REPLY))),
+    )
+
+
+def _call(subject: Subject, reason: str) -> Message:
+    """For whoever is on call."""
+    return Message(
+        subject=f"Conversation {subject.conversation} wants a person now",
+        lines=(f"Handed off: {because(reason)}.",),
+        level=Level.CRITICAL,
+        key=f"on_call:{subject.account}:{subject.conversation}",
+        details={"account": subject.account, "conversation": subject.conversation, "reason": reason},
+    )
 
 
 def _silence(step: Next, status: str) -> Note:

@@ -42,7 +42,9 @@ class BridgeRoute(Table):
     those in one of `inboxes` that bear one of `labels`; empty means all. `app` names the Dify app by its key,
     DIFY_APP_KEY_<APP>. `threshold` stands in for that of [handoff]; `untuned` allows replies by one that
     nobody measured. `hours` are when people are there. `language` is for the bridge's own sentences; empty
-    means the customer's. `budget` is a month's, in the currency that Dify reports, `budget_tokens` in tokens.
+    means the customer's. `contact` are the contact's attributes that the app may be told, if it declares
+    them (`email` as `contact_email`, `custom_plan` as `contact_custom_plan`). `budget` is a month's, in the
+    currency that Dify reports, `budget_tokens` in tokens.
     Times are in seconds.
     """
 
@@ -57,6 +59,7 @@ class BridgeRoute(Table):
     hours: tuple[str, ...] = ()
     zone: str = "UTC"
     language: str = ""
+    contact: tuple[str, ...] = ()
     handoff: RouteHandoff = RouteHandoff()
     budget: float | None = Field(default=None, gt=0)
     budget_tokens: int | None = Field(default=None, gt=0)
@@ -107,7 +110,9 @@ class Bridge(Table):
 
     Chatwoot reaches `host:port`; health, metrics and traces are on `ops_host:ops_port`, for the operator
     only. `unanswered_minutes` is when a customer whom nobody answered goes to a person. `unsigned` are bots
-    of a Chatwoot older than 4.13, which signs nothing.
+    of a Chatwoot older than 4.13, which signs nothing. `storage` are the addresses at which Chatwoot keeps
+    customers' files, where that is not its own (`https://bucket.s3.example.com`): files are fetched from
+    nowhere else. `questions_at_once` bounds what one Dify app is asked at a time; 0 does not.
     """
 
     chatwoot_url: str = ""
@@ -119,6 +124,8 @@ class Bridge(Table):
     concurrency: int = Field(default=1000, ge=1, le=10_000)
     unanswered_minutes: float = Field(default=10.0, ge=1, le=24 * 60)
     unsigned: tuple[str, ...] = ()
+    storage: tuple[str, ...] = ()
+    questions_at_once: int = Field(default=0, ge=0, le=10_000)
     routes: dict[str, BridgeRoute] = Field(default_factory=dict)
 
     @field_validator("chatwoot_url")
