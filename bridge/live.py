@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import httpx
 
@@ -50,9 +50,6 @@ class Live:
 
     def current(self) -> BridgeSettings:
         return self.desk.settings
-
-    def clients(self) -> Mapping[str, ChatwootClient]:
-        return self.desk.clients
 
     def chats(self) -> dict[str, Chat]:
         """The apps of the routes that ask one, by name."""

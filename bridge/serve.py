@@ -81,7 +81,7 @@ async def bridge(
             worker.adopt(await live.adopt(new))
             staleness.look_soon()
 
-        watchdog = Watchdog(store, live.current, live.clients, worker.wake, clock)
+        watchdog = Watchdog(store, lambda: live.desk, worker.wake, clock)
         beside = [watchdog.run(), live.budgets.run(), staleness.run()]
         reload = None
         if reread is not None:
