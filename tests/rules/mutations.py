@@ -49,8 +49,6 @@ MUTATIONS = (
              'if content.get("private") is True:', "if False:"),
     Mutation(9, "waits for a message that never comes", "bridge/events/choices.py",
              "if not (is_ours and is_offer):", "if True:"),
-    Mutation(9, "answers a choice each time it is told", "bridge/intake.py",
-             "messages.c.role == Role.BOT.value,", "messages.c.role != Role.NOTE.value,"),
     Mutation(10, "takes a bot for a customer", "bridge/events/reading.py",
              'if sender and kind in {"", "contact"} else Role.SYSTEM', "if sender else Role.SYSTEM"),
     Mutation(11, "speaks in any status", "bridge/conversation.py",
