@@ -55,7 +55,7 @@ LAYERS = (
     ("kbtool.cache", "kbtool.pool", "kbtool.duplicates"),
     ("kbtool.sync.fields", "kbtool.sync.form", "kbtool.hold"),
     ("kbtool.breaking", "kbtool.dates", "kbtool.facts", "kbtool.smalltalk"),
-    ("kbtool.lock",),
+    ("kbtool.http", "kbtool.lock"),
     ("kbtool.scan",),
     ("kbtool.sync", "kbtool.script", "kbtool.model", "kbtool.errors", "kbtool.look"),
     ("kbtool",),
