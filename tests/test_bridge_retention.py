@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -88,7 +89,9 @@ def test_much_is_forgotten_in_batches(tmp_path: Path, monkeypatch: pytest.Monkey
     async def scenario() -> None:
         async with SqliteStore.open(tmp_path / "b.sqlite") as store:
             for number in range(10):
-                await store.write(lambda c, n=number: inbox.accept(c, "kbtool", f"{n}", b"{}", 0.0))
+                await store.write(
+                    partial(inbox.accept, bot="kbtool", delivery=f"{number}", body=b"{}", at=0.0)
+                )
             await store.write(lambda c: inbox.set_sorted(c, range(1, 11)))
             assert await forget(store, KEEP, 8 * DAY) == 10
 
