@@ -163,7 +163,7 @@ class Balanced(httpx.AsyncBaseTransport):
         for port in ports[:-1]:
             try:
                 return await self._post(request, content, port)
-            except httpx.ConnectError:
+            except (httpx.ConnectError, httpx.ConnectTimeout):  # which of them is said for a refusal varies
                 continue
         return await self._post(request, content, ports[-1])
 

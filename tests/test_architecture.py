@@ -59,7 +59,7 @@ LAYERS = (
     ("kbtool.sync.fields", "kbtool.sync.form", "kbtool.hold"),
     ("kbtool.breaking", "kbtool.dates", "kbtool.facts"),
     ("kbtool.smalltalk", "kbtool.intents", "kbtool.canary"),
-    ("kbtool.lock",),
+    ("kbtool.http", "kbtool.lock"),
     ("kbtool.scan",),
     ("kbtool.sync", "kbtool.script", "kbtool.model", "kbtool.errors", "kbtool.look"),
     ("kbtool",),

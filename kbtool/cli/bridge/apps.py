@@ -24,13 +24,13 @@ async def apps(
             yield lambda _: client
         return
     import httpx
-    from httpx_aiohttp import HttpxAiohttpClient
 
     from bridge.routing import app_key
     from kbtool.dify.client import DifyClient
+    from kbtool.http import LeanClient
 
     timeout = httpx.Timeout(60.0, connect=10.0)
-    http = HttpxAiohttpClient(base_url=settings.dify.base_url, timeout=timeout)
+    http = LeanClient(settings.dify.base_url, timeout=timeout)
     clients: dict[str, DifyClient] = {}
 
     def client_of(app: str) -> DifyClient:

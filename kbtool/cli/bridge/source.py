@@ -98,15 +98,15 @@ class Source:
 async def running(source: Source, settings: BridgeSettings, chatwoot_url: str) -> AsyncIterator[Running]:
     """A bridge with its connections, for the time of the block; it reads kb.toml anew when that changes."""
     import httpx
-    from httpx_aiohttp import HttpxAiohttpClient
 
     from bridge.serve import Reread, bridge
     from kbtool.cli.bridge.apps import apps
+    from kbtool.http import LeanClient
 
     reread = Reread(source.config, source.read)
     async with (
         apps(source.settings(), source.environment) as chats,
-        HttpxAiohttpClient(base_url=chatwoot_url, timeout=httpx.Timeout(10.0)) as http,
+        LeanClient(chatwoot_url, timeout=httpx.Timeout(10.0)) as http,
         bridge(settings, chats, http, reread=reread) as at_work,
     ):
         yield at_work
