@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from pathlib import Path
 
@@ -37,6 +38,14 @@ def test_no_golden_question_that_a_page_answers_is_taken_away() -> None:
     questions = golden.load(settings.root, settings.evals.golden).questions
     taken = [g.id for g in questions if g.answerable and settings.policy.intents.find(g.question)]
     assert taken == []
+
+
+def test_no_sentence_of_the_help_pages_is_taken_for_an_intent() -> None:
+    """They speak of refunds, complaints, data and people on every other page, and demand nothing."""
+    pages = [page.read_text(encoding="utf-8") for page in (ROOT / "corpora" / "source").rglob("*.md")]
+    sentences = {s.strip("#-*| >") for page in pages for s in re.split(r"(?<=[.?!。？！])\s*|\n", page)}
+    assert len(sentences) > 1000
+    assert [s for s in sentences if ALL.find(s)] == []
 
 
 def test_an_intent_is_switched_off_and_others_are_added() -> None:

@@ -10,7 +10,8 @@ threshold that looks good on the sample, breaks the same promise most of the tim
     strata     the same, where live conversations have another mix than the golden set
     walk       from questions to a threshold
     slices     one threshold for each language or inbox that has enough questions
-    proposal   what to do: propose, keep, or say what is missing; held against noise
+    tuning     from the results of a run to a proposal, held against noise
+    proposal   what it says: propose, keep, or what is missing; in `words`
     prices     what thresholds cost, as a what-if
     preview    what another threshold would have done to past conversations
 """
@@ -18,9 +19,10 @@ threshold that looks good on the sample, breaks the same promise most of the tim
 from kbtool.tune.preview import Past, Preview, preview
 from kbtool.tune.prices import Price
 from kbtool.tune.promise import Promise, lower_bound, upper_bound
-from kbtool.tune.proposal import Advice, Proposal, Taken, WhatIf, as_row, tune
+from kbtool.tune.proposal import Advice, Proposal, Taken, WhatIf
 from kbtool.tune.slices import By, Slice
 from kbtool.tune.strata import Shares, Stratum
+from kbtool.tune.tuning import as_row, tune
 from kbtool.tune.walk import Count, Row, count_at, walk
 
 __all__ = [
