@@ -12,9 +12,10 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from kbtool.handoff import Reason
 from kbtool.hold import POLICY_STALE, Hold
 
-BUDGET_SPENT = "budget_spent"
+BUDGET_SPENT = Reason.BUDGET_SPENT.value
 
 
 class Held(Protocol):

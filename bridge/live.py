@@ -10,13 +10,13 @@ import httpx
 
 from bridge import log
 from bridge.alerts import raise_alert
-from bridge.answering import Answering, Chat
+from bridge.answering import QUOTA, Answering, Chat
 from bridge.asking.enclosing import App, Enclosing
 from bridge.asking.fetch import Fetcher
 from bridge.budget import Budgets
 from bridge.chatwoot.client import ChatwootClient
 from bridge.holding import RouteHold, Standing
-from bridge.metered import QUOTA, Metered
+from bridge.metered import Metered
 from bridge.settings import BridgeSettings, Route
 from bridge.store import Store
 from bridge.turn import Desk

@@ -9,13 +9,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bridge import log
-from bridge.answering import Chat
+from bridge.answering import QUOTA, Chat
 from bridge.usage import UNKNOWN, Cost
 from kbtool.errors import Rejected, ServiceError, Unavailable
 from kbtool.model import Answer, Question
-
-QUOTA = "provider_quota_exceeded"
-"""Dify's code where the workspace has spent what its provider gives it; time alone does not mend that."""
 
 
 @dataclass(frozen=True, slots=True)
