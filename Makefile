@@ -9,7 +9,7 @@ PIP_FLAGS := --quiet --disable-pip-version-check --no-compile
 INSTALLED := .venv/.installed
 INSTALLED_DEV := .venv/.installed-dev
 
-.PHONY: demo test check format bench soak clean
+.PHONY: demo test check format bench soak mutate-rules clean
 
 demo: $(INSTALLED)
 	@$(BIN)/kbtool demo
@@ -36,10 +36,19 @@ bench: $(INSTALLED_DEV)
 	$(BIN)/python benchmarks/evaluate.py
 	$(BIN)/python -m benchmarks.threshold
 	$(BIN)/python -m benchmarks.ingest
+	$(BIN)/python -m benchmarks.bridge
 
-# The simulations of the verdict and of the threshold with 1,000 worlds a case: more than an hour.
+# The simulations of the verdict and of the threshold with 1,000 worlds a case: more than an hour. Then the bridge:
+# 10,000 webhooks that are wrong, and it must take every one; killed 200 times on SQLite, and 50 times as one of
+# two on a PostgreSQL.
 soak: $(INSTALLED_DEV)
 	KBTOOL_WORLDS=1000 $(BIN)/pytest -n auto -rP tests/test_simulation.py tests/test_threshold_worlds.py
+	KBTOOL_PAYLOADS=10000 $(BIN)/pytest tests/rules/test_mutated.py
+	KBTOOL_KILLS=200 $(BIN)/pytest -s tests/test_bridge_kill.py
+
+# Takes each of the 30 rules out of the bridge in turn and shows its test failing: some minutes.
+mutate-rules: $(INSTALLED_DEV)
+	$(BIN)/python -m tests.rules.mutate
 
 clean:
 	rm -rf .venv .kbtool build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

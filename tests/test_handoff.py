@@ -76,7 +76,7 @@ def test_what_the_customer_wants_comes_before_any_score() -> None:
     assert (person.reason, person.detail) == (Reason.ASKED_FOR_PERSON, "person")
     lawyer = decide(answer(question="Ich schalte meinen Anwalt ein", score=1.0), Policy(threshold=0.0))
     assert (lawyer.action, lawyer.reason, lawyer.detail) == (Action.HANDOFF, Reason.SENSITIVE, "legal")
-    calm = Policy(threshold=0.0, intents=Intents(off=tuple({"legal"})))
+    calm = Policy(threshold=0.0, intents=Intents(off=("legal",)))
     assert decide(answer(question="Ich schalte meinen Anwalt ein"), calm).action is Action.REPLY
 
 

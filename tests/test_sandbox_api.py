@@ -11,10 +11,13 @@ import pytest
 
 from bridge.sandbox import BotSettings, Sandbox, SandboxSettings, Upload, create_sandbox
 from bridge.sandbox.access import BOT_MAY
-from bridge.sandbox.api import ROUTES
+from bridge.sandbox.api import ROUTES as CONVERSATION_ROUTES
+from bridge.sandbox.api_account import ROUTES as ACCOUNT_ROUTES
 
 SETTINGS = SandboxSettings(bot=BotSettings(token="bot"), messages_per_minute=20)
 AGENT, ADMINISTRATOR = SETTINGS.agent.token, SETTINGS.administrator.token
+ACCOUNT = "/api/v1/accounts/1"
+ROUTES = (*CONVERSATION_ROUTES, *ACCOUNT_ROUTES)
 BASE = "/api/v1/accounts/1/conversations"
 
 
@@ -58,7 +61,9 @@ def test_a_bot_may_do_what_the_allow_list_names_and_nothing_else(
 ) -> None:
     async def scenario(client: Client) -> None:
         asked(client)
-        answer = await client.call(method, BASE + path.format(conversation=1, message=1), {})
+        answer = await client.call(
+            method, ACCOUNT + path.format(conversation=1, message=1, contact=1, inbox=1), {}
+        )
         refused = {"error": "Access to this endpoint is not authorized for bots"}
         is_refused = answer.status_code == 401 and answer.json() == refused
         assert is_refused == ((controller, action) not in BOT_MAY)
@@ -94,7 +99,7 @@ def test_the_token_is_asked_for_before_anything_else() -> None:
 
 def test_a_user_is_told_what_the_sandbox_does_not_have() -> None:
     async def scenario(client: Client) -> None:
-        answer = await client.call("GET", "/api/v1/accounts/1/contacts", token=ADMINISTRATOR)
+        answer = await client.call("GET", f"{ACCOUNT}/canned_responses", token=ADMINISTRATOR)
         assert answer.status_code == 501
         assert (await client.call("GET", "/nothing/here")).status_code == 404
 
@@ -322,7 +327,8 @@ def test_an_attachment_can_be_fetched_where_its_address_says() -> None:
         file = Upload("photo.png", "image/png", b"\x89PNG")
         message = client.state.say(client.state.arrive(), None, file)
         path = message.attachments[0].url.removeprefix(SETTINGS.public_url)
-        answer = await client.http.get(path)
+        assert (await client.http.get(path)).status_code == 302
+        answer = await client.http.get(path.replace("blobs/redirect", "disk"))
         assert (answer.content, answer.headers["content-disposition"]) == (b"\x89PNG", "attachment")
 
     with_client(scenario)

@@ -14,11 +14,11 @@ from typing import Any
 
 import pytest
 
-from bridge.sandbox import BotSettings, SandboxSettings, State, Upload, WebhookSettings, views
+from bridge.sandbox import BotSettings, Faults, SandboxSettings, State, Upload, WebhookSettings, views
 from bridge.sandbox.access import Refused, account_for, caller, not_for_bots, not_found, require_action
 from bridge.sandbox.directory import furnish
 from bridge.sandbox.events import Event
-from bridge.sandbox.records import Bot, Conversation, MessageType, User
+from bridge.sandbox.records import Bot, Channel, ContactInbox, Conversation, MessageType, User
 
 FOLDER = Path(__file__).parent / "contract" / "chatwoot"
 SETTINGS = SandboxSettings(
@@ -36,18 +36,7 @@ INFO = {
 }
 CITY = {"city": "Berlin", "country": "Germany", "country_code": "DE", "created_at_ip": "203.0.113.7"}
 
-NOT_PRODUCED = {
-    "automation_event_message_created__automation_webhook": "no automation rules",
-    "dashboard_app_appContext": "no dashboard",
-    "message_created_csat_whatsapp": "no WhatsApp channel",
-    "message_created_csat_whatsapp_template_sender_null": "no WhatsApp channel",
-    "message_created_incoming_email": "no e-mail channel",
-    "message_created_incoming_text_whatsapp": "no WhatsApp channel",
-    "message_created_incoming_voice_whatsapp": "no WhatsApp channel",
-    "message_created_outgoing_native_app_echo_whatsapp": "no WhatsApp channel",
-    "message_updated_delivery_status_whatsapp": "no WhatsApp channel",
-    "message_updated_failed_whatsapp_window": "no WhatsApp channel",
-}
+NOT_PRODUCED = {"dashboard_app_appContext": "no dashboard"}
 
 
 @dataclass
@@ -61,6 +50,16 @@ class Desk:
         self.bot: Bot = self.state.directory.bots[1]
         self.agent: User = self.state.directory.users[1]
         self.visit = self.state.arrive(email="customer@example.com", additional_attributes=CITY)
+        self.phone = self.visit_of("Channel::Whatsapp", phone_number="+919812345678")
+
+    def visit_of(self, channel: Channel, **attributes: Any) -> ContactInbox:
+        account = self.state.directory.accounts[1]
+        inbox = self.state.directory.add_inbox(account, f"Fennbrook {channel}", channel, self.bot)
+        return self.state.arrive(inbox, **attributes)
+
+    def on_phone(self, text: str = "Where is my order?") -> Conversation:
+        message = self.state.say(self.phone, text)
+        return self.state.conversations[message.account_id, message.conversation_id]
 
     def asked(self, text: str = "How do I reset it?") -> Conversation:
         message = self.state.say(self.visit, text, **INFO)
@@ -185,6 +184,63 @@ def widget_opened(desk: Desk) -> dict[str, Any]:
     return desk.last("webwidget_triggered")
 
 
+def phone_text(desk: Desk) -> dict[str, Any]:
+    desk.on_phone()
+    return desk.last("message_created")
+
+
+def phone_voice(desk: Desk) -> dict[str, Any]:
+    desk.state.say(desk.phone, None, Upload("audio.ogg", "audio/ogg", b"OggS"))
+    return desk.last("message_created")
+
+
+def phone_echo(desk: Desk) -> dict[str, Any]:
+    desk.state.echo(desk.on_phone(), "Sent from my phone")
+    return desk.last("message_created")
+
+
+def phone_delivered(desk: Desk) -> dict[str, Any]:
+    desk.state.reply(desk.on_phone(), "In Settings.", desk.bot)
+    return desk.last("message_updated")
+
+
+def phone_failed(desk: Desk) -> dict[str, Any]:
+    desk.state.faults = Faults(window_closed=True)
+    desk.state.reply(desk.on_phone(), "In Settings.", desk.bot)
+    return desk.last("message_updated")
+
+
+def phone_survey(desk: Desk) -> dict[str, Any]:
+    conversation = desk.state.save(desk.on_phone(), status="resolved")
+    desk.state.add(
+        conversation, MessageType.template, "Please rate us", content_type="input_csat",
+        content_attributes={"display_type": "emoji"},
+    )  # fmt: skip
+    return desk.last("message_created")
+
+
+def phone_survey_template(desk: Desk) -> dict[str, Any]:
+    conversation = desk.state.save(desk.on_phone(), status="resolved")
+    desk.state.add(
+        conversation, MessageType.outgoing, "Please rate us", content_type="input_csat", source_id="wamid.1"
+    )
+    return desk.last("message_created")
+
+
+def mail(desk: Desk) -> dict[str, Any]:
+    visit = desk.visit_of(
+        "Channel::Email", email="marta@example.net", additional_attributes={"source_id": "email:1"}
+    )
+    history, copied = "> Thanks for your order", ["boss@example.net"]
+    desk.state.mail(visit, "Charged twice", "I was charged twice.", history=history, cc=copied)
+    return desk.last("message_created")
+
+
+def rule(desk: Desk) -> dict[str, Any]:
+    desk.state.run_rule(desk.asked(), "http://rules/")
+    return desk.last("automation_event.message_created")
+
+
 def posted(desk: Desk) -> dict[str, Any]:
     return views.message(desk.state.reply(desk.asked(), "In Settings.", desk.bot), "bridge:1")
 
@@ -203,6 +259,7 @@ SCENARIOS: dict[str, Callable[[Desk], dict[str, Any]]] = {
     "activity_message__not_a_webhook": failed,
     "api_response_create_message": posted,
     "api_response_toggle_status_bot_handoff": toggled,
+    "automation_event_message_created__automation_webhook": rule,
     "conversation_created__account_webhook_only": created,
     "conversation_opened": of_status("open", "conversation_opened"),
     "conversation_resolved": of_status("resolved", "conversation_resolved"),
@@ -210,9 +267,15 @@ SCENARIOS: dict[str, Callable[[Desk], dict[str, Any]]] = {
     "conversation_typing_on__account_webhook_only": typing,
     "conversation_updated": handed_off,
     "conversation_updated_assignee": assigned,
+    "message_created_csat_whatsapp": phone_survey,
+    "message_created_csat_whatsapp_template_sender_null": phone_survey_template,
+    "message_created_incoming_email": mail,
     "message_created_incoming_image_web": incoming_image,
     "message_created_incoming_text_web": incoming_text,
     "message_created_incoming_text_web__bot_owner_4_16plus": bot_owner,
+    "message_created_incoming_text_whatsapp": phone_text,
+    "message_created_incoming_voice_whatsapp": phone_voice,
+    "message_created_outgoing_native_app_echo_whatsapp": phone_echo,
     "message_created_outgoing_automation_rule": outgoing_rule,
     "message_created_outgoing_bot": outgoing_bot,
     "message_created_outgoing_human_agent": outgoing_agent,
@@ -221,6 +284,8 @@ SCENARIOS: dict[str, Callable[[Desk], dict[str, Any]]] = {
     "message_created_template_greeting": greeting,
     "message_created_template_input_email": input_email,
     "message_updated_csat_response_web": rated,
+    "message_updated_delivery_status_whatsapp": phone_delivered,
+    "message_updated_failed_whatsapp_window": phone_failed,
     "message_updated_input_select_answer_web": chosen,
     "webwidget_triggered": widget_opened,
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bridge.sandbox import payloads
+from bridge.sandbox import contents
 from bridge.sandbox.records import MessageType
 from tests.test_sandbox_payloads import Desk, note_agent
 
@@ -94,8 +94,8 @@ def test_a_blocked_customer_is_not_brought_back() -> None:
 
 
 def test_line_ends_are_normalised_at_the_top_of_a_webhook_only() -> None:
-    assert payloads.plain("a\\\nb\n\n") == "a\nb"
-    assert payloads.plain(None) is None
+    assert contents.plain("a\\\nb\n\n") == "a\nb"
+    assert contents.plain(None) is None
 
 
 def test_display_ids_count_per_account_and_message_ids_over_all() -> None:

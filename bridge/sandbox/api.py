@@ -1,6 +1,7 @@
-"""Chatwoot's own REST API, as far as a bridge uses it. What is not here answers 501 and says so.
+"""Chatwoot's own REST API on one conversation, as far as a bridge uses it.
 
-Left out: files in requests (JSON only), teams, Liquid, contacts, reports, and rack-attack's limits.
+Left out: files in requests (JSON only), drafts, and rack-attack's limits. What concerns a whole account is in
+`api_account.py`; what is in neither answers 501 and says so.
 """
 
 from __future__ import annotations
@@ -118,9 +119,11 @@ def toggle_priority(call: Call) -> Response:
 
 
 def assign(call: Call) -> Response:
-    """By `assignee_id`. There are no teams here: a `team_id` finds none, which Chatwoot answers with null."""
+    """With an `assignee_id` the team is not read [assignments_controller.rb:4]. Nobody and no team, which an
+    unknown id is too, are answered with null.
+    """
     if "assignee_id" not in call.body:
-        return JSONResponse(None)
+        return _assign_team(call)
     directory, number = call.state.directory, call.body["assignee_id"]
     people: Mapping[int, User | Bot] = directory.users
     if call.body.get("assignee_type") == "AgentBot":
@@ -128,8 +131,17 @@ def assign(call: Call) -> Response:
     assignee = people.get(int(number)) if str(number).isdigit() else None
     if assignee is not None and assignee.account_id != call.account.id:
         assignee = None
-    call.state.save(call.conversation(), call.who, assignee=assignee)
+    call.state.assign(call.conversation(), assignee, call.who)
     return JSONResponse(None if assignee is None else views.assignee(assignee))
+
+
+def _assign_team(call: Call) -> Response:
+    number = str(call.body.get("team_id"))
+    team = call.state.directory.teams.get(int(number)) if number.isdigit() else None
+    if team is not None and team.account_id != call.account.id:
+        team = None
+    call.state.assign_team(call.conversation(), team, call.who)
+    return JSONResponse(None if team is None else views.team(team))
 
 
 def list_labels(call: Call) -> Response:
@@ -195,27 +207,27 @@ def update_message(call: Call) -> Response:
 
 
 # method, path below the account, Chatwoot's controller and action: what the bots' allow-list names
-ROUTES: Sequence[tuple[str, str, str, str, Endpoint]] = (
-    ("POST", "", "conversations", "create", create),
-    ("GET", "/{conversation}", "conversations", "show", show),
-    ("PATCH", "/{conversation}", "conversations", "update", update),
-    ("POST", "/{conversation}/toggle_status", "conversations", "toggle_status", toggle_status),
-    ("POST", "/{conversation}/toggle_typing_status", "conversations", "toggle_typing_status",
-     toggle_typing_status),
-    ("POST", "/{conversation}/toggle_priority", "conversations", "toggle_priority", toggle_priority),
-    ("POST", "/{conversation}/custom_attributes", "conversations", "custom_attributes",
-     set_custom_attributes),
-    ("POST", "/{conversation}/assignments", "assignments", "create", assign),
-    ("GET", "/{conversation}/labels", "labels", "index", list_labels),
-    ("POST", "/{conversation}/labels", "labels", "create", set_labels),
-    ("GET", "/{conversation}/messages", "messages", "index", list_messages),
-    ("POST", "/{conversation}/messages", "messages", "create", create_message),
-    ("PATCH", "/{conversation}/messages/{message}", "messages", "update", update_message),
-)  # fmt: skip
+Routes = Sequence[tuple[str, str, str, str, Endpoint]]
+_ONE = "/conversations/{conversation}"
+ROUTES: Routes = (
+    ("POST", "/conversations", "conversations", "create", create),
+    ("GET", _ONE, "conversations", "show", show),
+    ("PATCH", _ONE, "conversations", "update", update),
+    ("POST", f"{_ONE}/toggle_status", "conversations", "toggle_status", toggle_status),
+    ("POST", f"{_ONE}/toggle_typing_status", "conversations", "toggle_typing_status", toggle_typing_status),
+    ("POST", f"{_ONE}/toggle_priority", "conversations", "toggle_priority", toggle_priority),
+    ("POST", f"{_ONE}/custom_attributes", "conversations", "custom_attributes", set_custom_attributes),
+    ("POST", f"{_ONE}/assignments", "assignments", "create", assign),
+    ("GET", f"{_ONE}/labels", "labels", "index", list_labels),
+    ("POST", f"{_ONE}/labels", "labels", "create", set_labels),
+    ("GET", f"{_ONE}/messages", "messages", "index", list_messages),
+    ("POST", f"{_ONE}/messages", "messages", "create", create_message),
+    ("PATCH", f"{_ONE}/messages/{{message}}", "messages", "update", update_message),
+)
 
 
 def _post(call: Call, conversation: Conversation, body: Mapping[str, Any]) -> Message:
-    draft = posting.read(body, conversation.inbox)
+    draft = posting.read(body, conversation.inbox, keeps_unknown=not call.state.faults.loses_attributes)
     recent = call.now - timedelta(minutes=1)
     sent = sum(message.created_at > recent for message in call.state.messages(conversation))
     if sent >= call.settings.messages_per_minute:
@@ -225,6 +237,7 @@ def _post(call: Call, conversation: Conversation, body: Mapping[str, Any]) -> Me
     return call.state.add(
         conversation, draft.message_type, draft.content, sender, private=draft.private,
         content_type=draft.content_type, content_attributes=draft.content_attributes,
+        source_id=draft.source_id,
     )  # fmt: skip
 
 

@@ -16,21 +16,24 @@ import httpx
 from httpx_aiohttp import HttpxAiohttpClient
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from bridge.sandbox import access, api, views
+from bridge.sandbox import access, api, api_account, views
 from bridge.sandbox.access import Refused
 from bridge.sandbox.delivery import Deliveries
 from bridge.sandbox.directory import furnish
 from bridge.sandbox.events import Event
+from bridge.sandbox.faults import CallFault
+from bridge.sandbox.files import Storage
 from bridge.sandbox.page import Desk
 from bridge.sandbox.records import Bot
 from bridge.sandbox.settings import SandboxSettings
-from bridge.sandbox.state import State, utc_now
+from bridge.sandbox.state import State
+from bridge.sandbox.telling import utc_now
 
-_CONVERSATIONS = "/api/v1/accounts/{account}/conversations"
+_ACCOUNT = "/api/v1/accounts/{account}"
 
 
 class Sandbox:
@@ -46,21 +49,25 @@ class Sandbox:
         sleep: Callable[[float], Awaitable[None]],
     ) -> None:
         self.settings = settings
-        self.state = State(furnish(settings), self._send, now=now, public_url=settings.public_url)
+        self.state = State(
+            furnish(settings), self._send, now=now, public_url=settings.public_url, faults=settings.faults,
+            bot_owns=settings.bot_owns,
+        )  # fmt: skip
         self.deliveries = Deliveries(
-            http, settings.delivery, self.state.open_after_bot_failure, now=now, sleep=sleep
-        )
-        self._http, self._owns_http, self._now = http, owns_http, now
+            http, settings.delivery, self.state.open_after_bot_failure, lambda: self.state.faults, now=now,
+            sleep=sleep,
+        )  # fmt: skip
+        self._http, self._owns_http, self._now, self._sleep = http, owns_http, now, sleep
+        self._late: set[asyncio.Task[Response]] = set()
         routes = [
-            Route(
-                _CONVERSATIONS + path, partial(self._answer, controller, action, endpoint), methods=[method]
-            )
-            for method, path, controller, action, endpoint in api.ROUTES
+            Route(_ACCOUNT + path, partial(self._answer, controller, action, endpoint), methods=[method])
+            for method, path, controller, action, endpoint in (*api_account.ROUTES, *api.ROUTES)
         ]
         self._starlette = Starlette(
             routes=[
                 *Desk(self.state, settings, http).routes(),
                 *routes,
+                *Storage(self.state, settings).routes(),
                 Route("/api/v1/profile", self._profile),
                 Route("/{path:path}", self._unknown, methods=["GET", "POST", "PUT", "PATCH", "DELETE"]),
             ],
@@ -75,7 +82,10 @@ class Sandbox:
         await self.deliveries.settle()
 
     async def aclose(self) -> None:
-        """Drop webhooks that are on their way; close the HTTP client unless it was given."""
+        """Drop webhooks and late calls that are on their way; close the HTTP client unless it was given."""
+        for task in self._late:
+            task.cancel()
+        await asyncio.gather(*self._late, return_exceptions=True)
         await self.deliveries.aclose()
         if self._owns_http:
             await self._http.aclose()
@@ -95,7 +105,42 @@ class Sandbox:
         call = api.Call(
             self.state, self.settings, self._now(), who, account, path, request.query_params, body
         )
-        return endpoint(call)
+        fault, self.state.faults = self.state.faults.take(f"{controller}/{action}")
+        if fault is None:
+            return endpoint(call)
+        return await self._fail(fault, partial(endpoint, call))
+
+    async def _fail(self, fault: CallFault, carry_out: Callable[[], Response]) -> Response:
+        """What the call comes to under `fault`. What is late happens without its caller too."""
+        as_told = _failure(fault.status)
+        match fault.kind:
+            case "refused":
+                return as_told
+            case "lost":
+                carry_out()
+                return as_told
+            case "silent":
+                answer = carry_out()
+                await self._sleep(fault.seconds)
+                return answer
+            case "slow":
+                await self._sleep(fault.seconds)
+                return carry_out()
+            case "late":
+                return await asyncio.shield(self._begin_late(fault.seconds, carry_out))
+            case "orphaned":
+                self._begin_late(fault.seconds, carry_out)
+                return as_told
+
+    def _begin_late(self, seconds: float, carry_out: Callable[[], Response]) -> asyncio.Task[Response]:
+        async def wait() -> Response:
+            await self._sleep(seconds)
+            return carry_out()
+
+        task = asyncio.create_task(wait())
+        self._late.add(task)
+        task.add_done_callback(self._late.discard)
+        return task
 
     async def _profile(self, request: Request) -> Response:
         who = access.caller(request.headers, self.state.directory)
@@ -150,6 +195,16 @@ def _number(value: str) -> int:
     if not (value.isascii() and value.isdigit()):
         raise access.not_found()
     return int(value)
+
+
+def _failure(status: int) -> Response:
+    """What such a status comes with: rack-attack's 429 and a proxy's page are no JSON."""
+    if status == 429:
+        return PlainTextResponse("Retry later\n", status)
+    if status in (502, 503, 504):
+        page = f"<html><body><center><h1>{status}</h1></center><hr><center>nginx</center></body></html>"
+        return HTMLResponse(page, status)
+    return JSONResponse({"error": "switched on in the sandbox"}, status)
 
 
 async def _refuse(_: Request, refused: Exception) -> Response:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
+import ipaddress
 import json
 import logging
 import random
@@ -24,6 +25,7 @@ from datetime import datetime
 import httpx
 
 from bridge.sandbox.events import Event
+from bridge.sandbox.faults import Faults
 from bridge.sandbox.records import Bot, Webhook
 from bridge.sandbox.settings import DeliverySettings
 
@@ -67,27 +69,30 @@ class Deliveries:
         http: httpx.AsyncClient,
         settings: DeliverySettings,
         bot_failed: Callable[[int, int], None],
+        faults: Callable[[], Faults] = Faults,
         *,
         now: Callable[[], datetime],
         sleep: Callable[[float], Awaitable[None]],
     ) -> None:
         self.log: deque[Delivery] = deque(maxlen=_KEPT)
         self._http, self._settings, self._bot_failed = http, settings, bot_failed
+        self._faults = faults
         self._now, self._sleep = now, sleep
         self._slots = asyncio.Semaphore(settings.concurrency)
         # Which delivery overtakes which must be reproducible, not secret
-        self._random = None if settings.shuffle_seed is None else random.Random(settings.shuffle_seed)  # noqa: S311
+        self._random = random.Random(settings.shuffle_seed or 0)  # noqa: S311
         self._tasks: set[asyncio.Task[None]] = set()
 
     def send(self, event: Event) -> None:
         """Enqueue `event` for each of its receivers. Needs a running event loop, and does not wait."""
         receivers: list[Bot | Webhook] = [*event.bots, *event.webhooks]
         for receiver in receivers:
-            delivery = Delivery(str(uuid.uuid4()), event, receiver)
-            self.log.append(delivery)
-            task = asyncio.get_running_loop().create_task(self._deliver(delivery))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            first = Delivery(str(uuid.uuid4()), event, receiver)
+            self._begin(first)
+            again = self._faults().duplicates
+            if again != "none":
+                name = first.id if again == "same_id" else str(uuid.uuid4())
+                self._begin(Delivery(name, event, receiver))
 
     async def settle(self) -> None:
         """Wait until nothing is on its way, deliveries that follow from these included."""
@@ -101,9 +106,18 @@ class Deliveries:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
+    def _begin(self, delivery: Delivery) -> None:
+        self.log.append(delivery)
+        task = asyncio.get_running_loop().create_task(self._deliver(delivery))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
     async def _deliver(self, delivery: Delivery) -> None:
-        if self._random is not None:
-            await self._sleep(self._random.uniform(0, self._settings.shuffle_seconds))
+        longest = self._faults().shuffle_seconds
+        if self._settings.shuffle_seed is not None:
+            longest = max(longest, self._settings.shuffle_seconds)
+        if longest:
+            await self._sleep(self._random.uniform(0, longest))
         body = self._body(delivery)
         for attempt in range(self._settings.attempts):
             if attempt:
@@ -122,16 +136,21 @@ class Deliveries:
         return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
 
     async def _attempt(self, delivery: Delivery, body: bytes) -> int | str:
-        """The status, or the error's name. Timestamp and signature are new in each attempt."""
+        """The status, or the error's name. Timestamp and signature are new in each attempt; without a secret
+        there are none, as before 4.13 and from automation rules.
+        """
         timestamp = str(int(self._now().timestamp()))
-        headers = {
-            "Content-Type": "application/json",
-            "Accept": "application/json",
-            "X-Chatwoot-Delivery": delivery.id,
-            "X-Chatwoot-Timestamp": timestamp,
-            "X-Chatwoot-Signature": signature(delivery.receiver.secret, timestamp, body),
-        }
+        headers = {"Content-Type": "application/json", "Accept": "application/json"}
+        if delivery.receiver.secret:
+            headers |= {
+                "X-Chatwoot-Delivery": delivery.id,
+                "X-Chatwoot-Timestamp": timestamp,
+                "X-Chatwoot-Signature": signature(delivery.receiver.secret, timestamp, body),
+            }
         try:
+            host = httpx.URL(delivery.receiver.url).host
+            if not self._settings.private_network and not await _is_public(host):
+                return f"Hostname '{host}' has no public ip addresses"
             # Not the client's own time-out: an in-process transport has none
             async with asyncio.timeout(self._settings.timeout_seconds):
                 answer = await self._http.post(
@@ -144,7 +163,7 @@ class Deliveries:
     def _give_up(self, delivery: Delivery) -> None:
         event, outcome = delivery.event, delivery.outcomes[-1]
         log.warning(
-            "event=webhook_failed name=%s delivery=%s attempts=%d outcome=%s",
+            "event=webhook_failed name=%s delivery=%s attempts=%d outcome=%r",
             event.name, delivery.id, len(delivery.outcomes), outcome,
         )  # fmt: skip
         is_opening = event.name in _OPENING and isinstance(delivery.receiver, Bot)
@@ -154,3 +173,12 @@ class Deliveries:
             and not self._settings.keep_pending_on_bot_failure
         ):
             self._bot_failed(event.account_id, event.conversation_id)
+
+
+async def _is_public(host: str) -> bool:
+    """Whether any of the host's addresses is one of the internet's [ssrf_filter]."""
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(host, None)
+    except OSError:
+        return False
+    return any(ipaddress.ip_address(address[0]).is_global for *_, address in found)

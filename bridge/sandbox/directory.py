@@ -5,8 +5,13 @@ from __future__ import annotations
 from collections import defaultdict
 from itertools import count
 
-from bridge.sandbox.records import Account, Bot, Channel, Inbox, User, Webhook
-from bridge.sandbox.settings import BotSettings, SandboxSettings, UserSettings, WebhookSettings
+from bridge.sandbox.records import Account, Bot, Channel, Inbox, Team, User, Webhook
+from bridge.sandbox.settings import (
+    BotSettings,
+    SandboxSettings,
+    UserSettings,
+    WebhookSettings,
+)
 
 
 class Directory:
@@ -18,10 +23,11 @@ class Directory:
         self.users: dict[int, User] = {}
         self.bots: dict[int, Bot] = {}
         self.webhooks: dict[int, Webhook] = {}
+        self.teams: dict[int, Team] = {}
         self._ids: defaultdict[type, count[int]] = defaultdict(lambda: count(1))
 
-    def add_account(self, name: str) -> Account:
-        account = Account(self._next(Account), name)
+    def add_account(self, name: str, url: str = "") -> Account:
+        account = Account(self._next(Account), name, url)
         self.accounts[account.id] = account
         return account
 
@@ -42,12 +48,21 @@ class Directory:
         self.users[added.id] = added
         return added
 
+    def add_team(self, account: Account, name: str, *members: User, assigns: bool = False) -> Team:
+        team = Team(self._next(Team), account.id, name, tuple(member.id for member in members), assigns)
+        self.teams[team.id] = team
+        return team
+
     def add_webhook(self, account: Account, webhook: WebhookSettings) -> Webhook:
         added = Webhook(
             self._next(Webhook), account.id, webhook.url, webhook.secret, tuple(webhook.subscriptions)
         )
         self.webhooks[added.id] = added
         return added
+
+    def unsigned(self, account_id: int, url: str) -> Webhook:
+        """Where an automation rule sends to: nobody's subscription, and without a secret."""
+        return Webhook(0, account_id, url, "", ())
 
     def owner_of(self, token: str) -> User | Bot | None:
         """Whose access token it is."""
@@ -67,14 +82,19 @@ class Directory:
 
 
 def furnish(settings: SandboxSettings) -> Directory:
-    """The directory of a sandbox: its account's web inbox is id 1, its API inbox id 2."""
+    """The directory of a sandbox: its account's web inbox is id 1, its API inbox id 2, others follow."""
     directory = Directory()
-    account = directory.add_account(settings.account_name)
+    account = directory.add_account(settings.account_name, settings.public_url)
     bot = directory.add_bot(account, settings.bot)
     directory.add_inbox(account, settings.inbox_name, "Channel::WebWidget", bot, settings.greeting)
     directory.add_inbox(account, f"{settings.account_name} API", "Channel::Api")
+    for inbox in settings.inboxes:
+        owner = bot if inbox.has_bot else None
+        directory.add_inbox(account, inbox.name, inbox.channel, owner, inbox.greeting)
     for user in (settings.agent, settings.administrator):
         directory.add_user(account, user)
+    for team in settings.teams:
+        directory.add_team(account, team, directory.users[1], assigns=True)
     for webhook in settings.webhooks:
         directory.add_webhook(account, webhook)
     return directory

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from bridge.sandbox import contents
 from bridge.sandbox.records import (
     Account,
     Attachment,
@@ -24,6 +25,7 @@ from bridge.sandbox.records import (
     Inbox,
     Message,
     Sender,
+    Team,
     Thread,
     User,
 )
@@ -39,7 +41,7 @@ def message_event(event: str, message: Message, thread: Thread) -> Body:
         "additional_attributes": dict(message.additional_attributes),
         "content_attributes": dict(message.content_attributes),
         "content_type": message.content_type,
-        "content": plain(message.content),
+        "content": contents.plain(contents.shown(message, thread)),
         "conversation": conversation(thread),
         "created_at": iso(message.created_at),
         "id": message.id,
@@ -55,7 +57,7 @@ def message_event(event: str, message: Message, thread: Thread) -> Body:
 
 
 def conversation_event(event: str, thread: Thread) -> Body:
-    """`conversation_created`, `_opened`, `_resolved`: the body is the conversation itself."""
+    """`conversation_created`, `_opened`, `_resolved`, `automation_event.…`: the conversation itself."""
     return conversation(thread) | {"event": event}
 
 
@@ -105,7 +107,7 @@ def conversation(thread: Thread) -> Body:
     seconds = epoch(own.last_activity_at)
     return {
         "additional_attributes": dict(own.additional_attributes),
-        "can_reply": True,  # no channel of the sandbox has a messaging window
+        "can_reply": thread.can_reply,
         "channel": own.inbox.channel,
         "contact_inbox": contact_inbox(own.contact_inbox),
         "id": own.id,
@@ -116,7 +118,7 @@ def conversation(thread: Thread) -> Body:
             "sender": pushed(own.contact),
             "assignee": None if own.assignee is None else pushed(own.assignee),
             "assignee_type": assignee_type(own),
-            "team": None,
+            "team": None if own.team is None else team(own.team),
             "hmac_verified": False,
         },
         "status": own.status,
@@ -141,7 +143,7 @@ def nested_message(message: Message, thread: Thread) -> Body:
     own = thread.conversation
     body: Body = {
         "id": message.id,
-        "content": message.content,
+        "content": contents.shown(message, thread),
         "account_id": message.account_id,
         "inbox_id": message.inbox_id,
         "conversation_id": message.conversation_id,
@@ -157,7 +159,7 @@ def nested_message(message: Message, thread: Thread) -> Body:
         "sender_id": None if message.sender is None else message.sender.id,
         "external_source_ids": {},
         "additional_attributes": dict(message.additional_attributes),
-        "processed_message_content": message.content,
+        "processed_message_content": contents.trimmed(message, thread),
         "sentiment": {},
         "conversation": {
             "assignee_id": own.assignee.id if isinstance(own.assignee, User) else None,
@@ -207,12 +209,30 @@ def pushed(who: Sender) -> Body:
             return {**_contact(who), "type": "contact"}
 
 
+def team(own: Team) -> Body:
+    return {"id": own.id, "name": own.name}
+
+
 def assignee_type(own: Conversation) -> str | None:
     return None if own.assignee is None else "AgentBot" if isinstance(own.assignee, Bot) else "User"
 
 
 def attachment(file: Attachment, message: Message) -> Body:
-    """`data_url` needs no token. Audio has a `transcribed_text`, empty without the paid transcription."""
+    """`data_url` needs no token. Audio has a `transcribed_text`, empty without the paid transcription; a
+    place has coordinates and no file [attachment.rb:50].
+    """
+    if file.coordinates is not None:
+        latitude, longitude = file.coordinates
+        return {
+            "id": file.id,
+            "message_id": message.id,
+            "file_type": file.file_type,
+            "account_id": message.account_id,
+            "coordinates_lat": latitude,
+            "coordinates_long": longitude,
+            "fallback_title": file.name,
+            "data_url": file.url,
+        }
     body: Body = {
         "id": file.id,
         "message_id": message.id,
@@ -249,11 +269,6 @@ def contact_inbox(visit: ContactInbox) -> Body:
         "hmac_verified": False,
         "pubsub_token": visit.pubsub_token,
     }
-
-
-def plain(content: str | None) -> str | None:
-    """Escaped line ends become plain ones, those at the end go [webhook_content_normalizer.rb]."""
-    return None if content is None else content.replace("\\\n", "\n").rstrip("\n")
 
 
 def iso(moment: datetime | None) -> str | None:

@@ -20,6 +20,7 @@ CONTENT_TYPES = frozenset(
         "incoming_email", "input_csat", "integrations", "sticker", "voice_call",
     }
 )  # fmt: skip
+_KNOWN = frozenset({"items", "submitted_values", "in_reply_to", "in_reply_to_external_id", "display_type"})
 # What an item may contain [content_attribute_validator.rb]
 _ITEM_KEYS = {
     "input_select": {"title", "value"},
@@ -39,14 +40,17 @@ class Draft:
     private: bool
     content_type: str
     content_attributes: Mapping[str, Any] = field(default_factory=dict)
+    source_id: str | None = None
 
 
 def unprocessable(error: str) -> Refused:
     return Refused(422, {"error": error})
 
 
-def read(body: Mapping[str, Any], inbox: Inbox) -> Draft:
-    """The message that `body` asks for. Its `source_id` is not read, as nothing is sent to a channel here."""
+def read(body: Mapping[str, Any], inbox: Inbox, *, keeps_unknown: bool = True) -> Draft:
+    """The message that `body` asks for. With a `source_id` it is stored and never sent to the channel
+    [send_on_channel_service.rb:41]. An older builder drops attributes that it does not know.
+    """
     kind = body.get("message_type") or "outgoing"
     if kind not in MessageType.__members__:
         raise unprocessable(f"'{kind}' is not a valid message_type")
@@ -61,6 +65,8 @@ def read(body: Mapping[str, Any], inbox: Inbox) -> Draft:
     if content_type not in CONTENT_TYPES:
         raise unprocessable(f"'{content_type}' is not a valid content_type")
     attributes = _attributes(body.get("content_attributes"))
+    if not keeps_unknown:
+        attributes = {name: value for name, value in attributes.items() if name in _KNOWN}
     _require_items(content_type, attributes)
     return Draft(
         MessageType[kind],
@@ -68,6 +74,7 @@ def read(body: Mapping[str, Any], inbox: Inbox) -> Draft:
         body.get("private") in (True, "true", "1", 1),
         content_type,
         attributes,
+        None if body.get("source_id") is None else str(body["source_id"]),
     )
 
 

@@ -14,8 +14,11 @@ from typing import Any, Literal, get_args
 
 Status = Literal["open", "resolved", "pending", "snoozed"]
 Priority = Literal["low", "medium", "high", "urgent"]
-Channel = Literal["Channel::WebWidget", "Channel::Api"]
-FileType = Literal["image", "audio", "video", "file"]
+Channel = Literal[
+    "Channel::WebWidget", "Channel::Api", "Channel::Email", "Channel::Whatsapp", "Channel::Telegram",
+    "Channel::FacebookPage", "Channel::Instagram", "Channel::Line", "Channel::TwilioSms", "Channel::Sms",
+]  # fmt: skip
+FileType = Literal["image", "audio", "video", "file", "location", "fallback"]
 Attributes = Mapping[str, Any]
 
 
@@ -36,8 +39,11 @@ class MessageType(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Account:
+    """`url` is Chatwoot's own address (FRONTEND_URL), which links in messages begin with."""
+
     id: int
     name: str
+    url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +66,17 @@ class User:
     email: str
     token: str
     role: Literal["administrator", "agent"] = "agent"
+
+
+@dataclass(frozen=True, slots=True)
+class Team:
+    """`members` are users' ids; with `assigns`, the first of them gets what the team is given."""
+
+    id: int
+    account_id: int
+    name: str
+    members: tuple[int, ...] = ()
+    assigns: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,12 +127,15 @@ Sender = User | Bot | Contact
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
+    """A file, or a place: only the latter has `coordinates` (latitude, longitude), and no file."""
+
     id: int
     file_type: FileType
     name: str
     content_type: str
     data: bytes
     url: str
+    coordinates: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,10 +169,11 @@ class Message:
 
     @property
     def is_human_response(self) -> bool:
-        """By a person at the desk, not by a rule [message.rb:224]."""
+        """By a person at the desk or at the channel's own app, not by a rule [message.rb:224]."""
+        is_person = isinstance(self.sender, User) or self.content_attributes.get("external_echo") is True
         return (
             self.message_type is MessageType.outgoing
-            and isinstance(self.sender, User)
+            and is_person
             and "automation_rule_id" not in self.content_attributes
         )
 
@@ -169,6 +190,7 @@ class Conversation:
     last_activity_at: datetime
     waiting_since: datetime | None
     assignee: User | Bot | None = None
+    team: Team | None = None
     first_reply_created_at: datetime | None = None
     snoozed_until: datetime | None = None
     agent_last_seen_at: datetime | None = None
@@ -189,9 +211,20 @@ class Conversation:
 
 @dataclass(frozen=True, slots=True)
 class Thread:
-    """A conversation at one moment, with what its payload is made of: `last_chat` and the unread count."""
+    """A conversation at one moment, with what its payload is made of besides its own columns."""
 
     account: Account
     conversation: Conversation
     last_chat: Message | None
     unread: int
+    can_reply: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A row of the reports: `conversation_bot_handoff`, `conversation_bot_resolved` or `first_response`."""
+
+    name: str
+    account_id: int
+    conversation_id: int
+    at: datetime

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from bridge.sandbox.faults import Faults
+from bridge.sandbox.records import Channel
+
 Role = Literal["administrator", "agent"]
 
 # What an account webhook may subscribe to [webhook.rb:32]; the two of a bot are not among them.
@@ -34,6 +37,16 @@ class WebhookSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class InboxSettings:
+    """An inbox beside the two that are always there."""
+
+    name: str
+    channel: Channel
+    has_bot: bool = True
+    greeting: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class UserSettings:
     """Somebody who works at the desk. Every user of the sandbox is a member of every inbox."""
 
@@ -45,10 +58,12 @@ class UserSettings:
 
 @dataclass(frozen=True, slots=True)
 class DeliverySettings:
-    """How webhooks are sent. The values are Chatwoot's own; `shuffle_seed` is for tests.
+    """How webhooks are sent. The values are Chatwoot's own, but for `private_network`, since a sandbox stands
+    on loopback; `shuffle_seed` is for tests.
 
     timeout_seconds   WEBHOOK_TIMEOUT; here one clock over opening and reading
     attempts          of a bot's webhook that is answered 429 or 500; everything else is final
+    private_network   SAFE_FETCH_ALLOW_PRIVATE_NETWORK: without it, hosts without a public address get nothing
     concurrency       Sidekiq's; nothing keeps the order of two deliveries
     shuffle_seed      each delivery waits a random time up to `shuffle_seconds` before it is sent
     """
@@ -58,6 +73,7 @@ class DeliverySettings:
     retry_seconds: float = 3.0
     concurrency: int = 10
     keep_pending_on_bot_failure: bool = False
+    private_network: bool = True
     shuffle_seed: int | None = None
     shuffle_seconds: float = 0.05
 
@@ -66,8 +82,10 @@ class DeliverySettings:
 class SandboxSettings:
     """A whole sandbox: one account with a web inbox that has the bot, and an API inbox that has none.
 
+    `inboxes` are further ones, `teams` have the agent for their member. `bot_owns` is how 4.16 and newer
+    record the inbox's bot as a new conversation's owner. `faults` are those of the start.
     `trace_url` is the bridge's second address; the page asks it through the sandbox. `public_url` is what
-    Chatwoot calls FRONTEND_URL: attachments' addresses begin with it.
+    Chatwoot calls FRONTEND_URL: attachments' addresses begin with it, and lead to `storage_url` from there.
     """
 
     account_name: str = "Fennbrook"
@@ -75,6 +93,10 @@ class SandboxSettings:
     greeting: str = ""
     bot: BotSettings = BotSettings()
     webhooks: tuple[WebhookSettings, ...] = ()
+    inboxes: tuple[InboxSettings, ...] = ()
+    teams: tuple[str, ...] = ("Support",)
+    bot_owns: bool = False
+    faults: Faults = field(default_factory=Faults)
     agent: UserSettings = UserSettings("Support desk", "desk@fennbrook.example", "sandbox-agent-token")
     administrator: UserSettings = UserSettings(
         "AI bridge service", "bridge@fennbrook.example", "sandbox-administrator-token", "administrator"
@@ -82,5 +104,6 @@ class SandboxSettings:
     delivery: DeliverySettings = field(default_factory=DeliverySettings)
     messages_per_minute: int = 200
     public_url: str = "http://127.0.0.1:3000"
+    storage_url: str = ""
     trace_url: str = ""
     suggested_questions: tuple[str, ...] = ()

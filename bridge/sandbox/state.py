@@ -1,28 +1,22 @@
-"""Conversations and messages, and what follows from a change, as Chatwoot's models do it.
-
-Everything lives in memory and in one event loop; nothing here waits. A change is stored, then told to the
-`listener` as `Event`s in Chatwoot's order. Not here, because no bridge can see it: teams, campaigns,
-automation rules, Captain, messaging windows; and **Liquid is not expanded** in outgoing text, where Chatwoot
-would replace `{{contact.name}}` [liquidable.rb:25].
-"""
+"""One Chatwoot's conversations: what customers do, on top of what everybody else does (`changes.py`)."""
 
 from __future__ import annotations
 
 import secrets
 import uuid
-from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import count
 from typing import Any, get_args
 
-from bridge.sandbox import activity, payloads
+from bridge.sandbox import channels, payloads
+from bridge.sandbox.changes import Changes
 from bridge.sandbox.directory import Directory
-from bridge.sandbox.events import BOT_EVENTS, Event
+from bridge.sandbox.events import Event
+from bridge.sandbox.faults import Faults
 from bridge.sandbox.records import (
     Attachment,
-    Bot,
     Contact,
     ContactInbox,
     Conversation,
@@ -30,12 +24,8 @@ from bridge.sandbox.records import (
     Inbox,
     Message,
     MessageType,
-    Sender,
-    Status,
-    Thread,
-    User,
 )
-from bridge.sandbox.store import Store
+from bridge.sandbox.telling import utc_now
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +37,17 @@ class Upload:
     data: bytes
 
 
-def utc_now() -> datetime:
-    return datetime.now(UTC)
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A place that a customer sends: it has a name and coordinates, and no file."""
+
+    name: str
+    latitude: float
+    longitude: float
 
 
-class State(Store):
-    """One Chatwoot's conversations. Public methods are what people and the API do to it."""
+class State(Changes):
+    """Public methods are what people and the API do."""
 
     def __init__(
         self,
@@ -61,15 +56,12 @@ class State(Store):
         *,
         now: Callable[[], datetime] = utc_now,
         public_url: str = "",
+        faults: Faults | None = None,
+        bot_owns: bool = False,
     ) -> None:
-        super().__init__(directory)
-        self._listener = listener
-        self._now = now
+        super().__init__(directory, listener, now=now, faults=faults, bot_owns=bot_owns)
         self._public_url = public_url
-        self._message_ids, self._contact_ids, self._file_ids = count(1), count(1), count(1)
-        self._display_ids: defaultdict[int, count[int]] = defaultdict(lambda: count(1))
-
-    # What a customer does
+        self._contact_ids, self._file_ids, self._provider_ids = count(1), count(1), count(1)
 
     def arrive(
         self, inbox: Inbox | None = None, *, name: str = "", email: str | None = None, **attributes: Any
@@ -95,250 +87,102 @@ class State(Store):
 
         self._tell("webwidget_triggered", account.id, visit.inbox, body)
 
-    def say(self, visit: ContactInbox, text: str | None, *uploads: Upload, **info: Any) -> Message:
-        """The customer writes; a conversation begins with the first message, and the widget keeps to it.
+    def say(self, visit: ContactInbox, text: str | None, *uploads: Upload | Place, **info: Any) -> Message:
+        """The customer writes. The widget, mail and API inboxes go on with the last conversation; elsewhere
+        a resolved one is followed by a new one [whatsapp/incoming_message_base_service.rb:115].
 
-        `info` are the new conversation's additional attributes.
+        `info` are a new conversation's additional attributes.
         """
-        conversation = self.conversation_of(visit) or self.begin(visit, additional_attributes=info)
-        attributes = {"in_reply_to": None} if visit.inbox.channel == "Channel::WebWidget" else {}
-        return self.add(
-            conversation, MessageType.incoming, text, visit.contact,
-            content_attributes=attributes, attachments=tuple(self._keep(upload) for upload in uploads),
+        channel = visit.inbox.channel
+        attributes: dict[str, Any] = {}
+        if channel == "Channel::WebWidget":
+            attributes = {"in_reply_to": None}
+        elif channel == "Channel::Whatsapp" and text is not None:
+            attributes = {"in_reply_to_external_id": None}
+        return self._hear(visit, text, info, attributes, tuple(self._keep(upload) for upload in uploads))
+
+    def mail(
+        self,
+        visit: ContactInbox,
+        subject: str,
+        text: str,
+        *,
+        history: str = "",
+        cc: Sequence[str] = (),
+        auto_reply: bool = False,
+    ) -> Message:
+        """The customer writes a mail; `history` is what it quotes of earlier ones."""
+        now = self._now()
+        attributes = channels.mail(
+            visit.contact.email or "", visit.inbox.name, subject, text, history, now, cc=cc,
+            auto_reply=auto_reply,
         )  # fmt: skip
+        info = {
+            "in_reply_to": None,
+            "source": "email",
+            "auto_reply": auto_reply,
+            "mail_subject": subject,
+            "initiated_at": {"timestamp": payloads.iso(now)},
+        }
+        content = attributes["email"]["text_content"]["full"]
+        return self._hear(visit, content, info, attributes, (), content_type="incoming_email")
+
+    def echo(self, conversation: Conversation, text: str) -> Message:
+        """A person answers in the channel's own app: outgoing, and nobody's [WhatsApp coexistence]."""
+        source_id = channels.provider_id(conversation.inbox.channel, next(self._provider_ids), "ECHO")
+        return self.add(
+            conversation, MessageType.outgoing, text, source_id=source_id, status="delivered",
+            content_attributes={"external_echo": True},
+        )  # fmt: skip
+
+    def block(self, visit: ContactInbox) -> ContactInbox:
+        """The contact is blocked: what they write from now on begins and ends resolved."""
+        blocked = replace(visit, contact=replace(visit.contact, blocked=True))
+        self.visits[visit.source_id] = blocked
+        conversation = self.conversation_of(visit)
+        if conversation is not None:
+            self.put(replace(conversation, contact_inbox=blocked))
+        return blocked
 
     def submit(self, message: Message, values: Any) -> Message:
         """The customer fills in an input message: an update of that message, never a new one."""
         attributes = {**message.content_attributes, "submitted_values": values}
         return self.update(message, content_attributes=attributes)
 
-    # What the desk, the bot and the API do
-
-    def begin(self, visit: ContactInbox, **fields: Any) -> Conversation:
-        """A new conversation; pending if the inbox has a bot, whatever was asked [conversation.rb:280]."""
-        now = self._now()
-        account_id = visit.inbox.account_id
-        display_id = next(self._display_ids[account_id])
-        status: Status = fields.pop("status", "open")
-        if visit.contact.blocked:
-            status = "resolved"
-        elif visit.inbox.bot is not None:
-            status = "pending"
-        conversation = Conversation(
-            display_id, account_id, visit, str(uuid.uuid4()), status, now, now, now, now, **fields
-        )
-        self.put(conversation)
-        self._tell_about(conversation, "conversation_created", payloads.conversation_event)
-        return conversation
-
-    def add(
+    def _hear(
         self,
-        conversation: Conversation,
-        message_type: MessageType,
-        content: str | None,
-        sender: Sender | None = None,
-        **fields: Any,
+        visit: ContactInbox,
+        text: str | None,
+        info: Mapping[str, Any],
+        attributes: Mapping[str, Any],
+        attachments: tuple[Attachment, ...],
+        *,
+        content_type: str = "text",
     ) -> Message:
-        """A new message and its consequences, in Chatwoot's order [message.rb:324].
-
-        Incoming: a resolved conversation comes back *before* the message is told, pending if the inbox has a
-        bot; a snoozed one comes back open. Then the event, and only then `waiting_since` and the first reply.
-        """
-        if message_type is MessageType.incoming:
-            self._reopen(self.current(conversation))
-        now = self._now()
-        current = self.current(conversation)
-        message = Message(
-            next(self._message_ids), current.account_id, current.inbox.id, current.id, message_type, content,
-            now, now, sender, **fields,
+        visit = self.visits.get(visit.source_id, visit)  # the contact may have been blocked meanwhile
+        conversation = self.conversation_of(visit)
+        is_kept = visit.inbox.channel in {"Channel::WebWidget", "Channel::Email", "Channel::Api"}
+        if conversation is None or (conversation.status == "resolved" and not is_kept):
+            conversation = self.begin(visit, additional_attributes=info)
+        source_id = None
+        if visit.inbox.channel not in {"Channel::WebWidget", "Channel::Api"}:
+            source_id = channels.provider_id(visit.inbox.channel, next(self._provider_ids), "IN")
+        return self.add(
+            conversation, MessageType.incoming, text, visit.contact, content_type=content_type,
+            content_attributes=attributes, attachments=attachments, source_id=source_id,
         )  # fmt: skip
-        self.put_message(message)
-        seen = now if message_type is MessageType.incoming else current.contact_last_seen_at
-        self.put(replace(current, last_activity_at=now, contact_last_seen_at=seen, updated_at=now))
-        if isinstance(sender, User | Bot):
-            self.put_typing(current, sender, is_on=False)
-        self._tell_message("message_created", message)
-        self._note_waiting(message)
-        if message_type is MessageType.incoming:
-            self._greet(current)
-        return message
 
-    def update(self, message: Message, **fields: Any) -> Message:
-        """A changed message: `message_updated`, whatever has changed."""
-        updated = replace(message, updated_at=self._now(), **fields)
-        self.put_message(updated)
-        self._tell_message("message_updated", updated)
-        return updated
-
-    def save(self, conversation: Conversation, by: User | Bot | None = None, **fields: Any) -> Conversation:
-        """Changed columns and their events: a resolve is three deliveries to a bot [conversation.rb:246]."""
-        before = self.current(conversation)
-        after = replace(before, **fields)
-        if after.status != "snoozed":
-            after = replace(after, snoozed_until=None)
-        old, new = _columns(before), _columns(after)
-        changes = {name: (old[name], new[name]) for name in new if old[name] != new[name]}
-        if not changes:
-            return before
-        after = replace(after, updated_at=self._now())
-        changes["updated_at"] = (before.updated_at, after.updated_at)
-        if "status" in changes and after.status == "resolved":
-            after = replace(after, waiting_since=None)  # written past the callbacks: no change is told
-        self.put(after)
-        if "status" in changes:
-            if after.status in ("open", "resolved"):
-                name = "conversation_opened" if after.status == "open" else "conversation_resolved"
-                self._tell_about(after, name, payloads.conversation_event)
-            self._tell_about(
-                after,
-                "conversation_status_changed",
-                lambda _, thread: payloads.conversation_status_changed(thread),
-            )
-        for sentence in activity.of_change(before, after, by):
-            self.add(after, MessageType.activity, sentence)
-        ordered = dict(sorted(changes.items()))
-        self._tell_about(
-            after, "conversation_updated", lambda _, thread: payloads.conversation_updated(thread, ordered)
-        )
-        return self.current(after)
-
-    def set_status(
-        self,
-        conversation: Conversation,
-        status: Status,
-        by: User | Bot,
-        snoozed_until: datetime | None = None,
-    ) -> Conversation:
-        """A bot that opens a pending conversation hands it off; an agent who opens one takes it
-        [conversations_controller.rb:91]. There is no event of its own for a handoff.
-        """
-        current = self.current(conversation)
-        if isinstance(by, Bot) and (current.status, status) == ("pending", "open"):
-            return self.save(current, by, status=status, waiting_since=current.waiting_since or self._now())
-        after = self.save(current, by, status=status, snoozed_until=snoozed_until)
-        if status == "open" and isinstance(by, User) and by.role == "agent":
-            after = self.save(after, by, assignee=by)
-        return after
-
-    def reply(
-        self, conversation: Conversation, text: str, by: User | Bot, *, private: bool = False
-    ) -> Message:
-        """A public reply, or a note that the customer never sees. A person's reply changes no status."""
-        return self.add(conversation, MessageType.outgoing, text, by, private=private)
-
-    def open_after_bot_failure(self, account_id: int, conversation_id: int) -> None:
-        """The bot's webhook failed for good: a pending conversation goes to a person [trigger.rb:65]."""
-        conversation = self.conversations[account_id, conversation_id]
-        if conversation.status == "pending":
-            self.save(conversation, status="open")
-            self.add(conversation, MessageType.activity, activity.BOT_FAILED)
-
-    def type(
-        self, conversation: Conversation, who: User | Bot, *, is_on: bool, is_private: bool = False
-    ) -> None:
-        """Somebody types, or stops."""
-        self.put_typing(conversation, who, is_on=is_on)
-        name = "conversation_typing_on" if is_on else "conversation_typing_off"
-        self._tell_about(
-            conversation,
-            name,
-            lambda event, thread: payloads.typing_event(event, thread, who, is_private=is_private),
-        )
-
-    def see(self, conversation: Conversation) -> None:
-        """Somebody at the desk reads it; no event."""
-        self.put(replace(self.current(conversation), agent_last_seen_at=self._now()))
-
-    # Consequences
-
-    def _reopen(self, conversation: Conversation) -> None:
-        if conversation.contact.blocked:
-            return
-        if conversation.status == "snoozed":
-            self.save(conversation, status="open")
-        elif conversation.status == "resolved":
-            self.save(conversation, status="open" if conversation.inbox.bot is None else "pending")
-
-    def _note_waiting(self, message: Message) -> None:
-        """After the event: a reply ends the waiting, a customer's message begins it [message.rb:344]."""
-        conversation = self.conversations[message.account_id, message.conversation_id]
-        if message.message_type is MessageType.incoming:
-            if conversation.waiting_since is None:
-                self.save(conversation, waiting_since=message.created_at)
-        elif message.message_type is MessageType.outgoing and not message.private:
-            if message.is_human_response and conversation.first_reply_created_at is None:
-                self.save(conversation, first_reply_created_at=message.created_at, waiting_since=None)
-            elif message.is_human_response or isinstance(message.sender, Bot):
-                self.save(conversation, waiting_since=None)
-
-    def _greet(self, conversation: Conversation) -> None:
-        incoming = [m for m in self.messages(conversation) if m.message_type is MessageType.incoming]
-        if conversation.inbox.greeting and len(incoming) == 1:
-            self.add(conversation, MessageType.template, conversation.inbox.greeting)
-
-    def _keep(self, upload: Upload) -> Attachment:
+    def _keep(self, upload: Upload | Place) -> Attachment:
+        number = next(self._file_ids)
+        if isinstance(upload, Place):
+            link = f"https://maps.google.com/?q={upload.latitude},{upload.longitude}"
+            at = (upload.latitude, upload.longitude)
+            return Attachment(number, "location", upload.name, "", b"", link, at)
         kind: FileType = "file"
         for media in get_args(FileType):
             if upload.content_type.startswith(f"{media}/"):
                 kind = media
-        number = next(self._file_ids)
-        url = f"{self._public_url}/sandbox/files/{number}/{upload.name}"
-        file = Attachment(
-            number, kind, upload.name, upload.content_type,
-            upload.data, url,
-        )  # fmt: skip
+        url = f"{self._public_url}/rails/active_storage/blobs/redirect/{number}/{upload.name}"
+        file = Attachment(number, kind, upload.name, upload.content_type, upload.data, url)
         self.files[number] = file
         return file
-
-    # Telling
-
-    def _tell_message(self, event: str, message: Message) -> None:
-        if not message.is_sent_to_webhooks:
-            return
-        conversation = self.conversations[message.account_id, message.conversation_id]
-
-        def body() -> payloads.Body:
-            return payloads.message_event(event, self.message(message.id), self.thread(conversation))
-
-        self._tell(event, message.account_id, conversation.inbox, body, conversation, message.id)
-
-    def _tell_about(
-        self, conversation: Conversation, event: str, build: Callable[[str, Thread], payloads.Body]
-    ) -> None:
-        def body() -> payloads.Body:
-            return build(event, self.thread(conversation))
-
-        self._tell(event, conversation.account_id, conversation.inbox, body, conversation)
-
-    def _tell(
-        self,
-        event: str,
-        account_id: int,
-        inbox: Inbox,
-        body: Callable[[], payloads.Body],
-        conversation: Conversation | None = None,
-        message_id: int | None = None,
-    ) -> None:
-        """To the bot that is assigned and the inbox's own, once each [agent_bot_listener.rb:65]."""
-        assignee = conversation.assignee if conversation else None
-        candidates = [who for who in (assignee, inbox.bot) if isinstance(who, Bot) and who.url]
-        bots = tuple(dict.fromkeys(candidates)) if event in BOT_EVENTS else ()
-        display_id = conversation.id if conversation else None
-        subscribers = self.directory.subscribers(account_id, event)
-        self._listener(Event(event, account_id, display_id, message_id, bots, subscribers, body(), body))
-
-
-def _columns(conversation: Conversation) -> dict[str, Any]:
-    """What is told when it changes [conversation.rb:310], by the name of its column."""
-    assignee = conversation.assignee
-    return {
-        "assignee_id": assignee.id if isinstance(assignee, User) else None,
-        "assignee_agent_bot_id": assignee.id if isinstance(assignee, Bot) else None,
-        "custom_attributes": dict(conversation.custom_attributes),
-        "first_reply_created_at": conversation.first_reply_created_at,
-        "label_list": conversation.labels,
-        "priority": conversation.priority,
-        "snoozed_until": conversation.snoozed_until,
-        "status": conversation.status,
-        "waiting_since": conversation.waiting_since,
-    }

@@ -12,7 +12,6 @@ from bridge.sandbox.records import (
     Conversation,
     Message,
     MessageType,
-    Thread,
     User,
 )
 
@@ -55,13 +54,6 @@ class Store:
         seen = self.current(conversation).agent_last_seen_at
         incoming = (m for m in self.messages(conversation) if m.message_type is MessageType.incoming)
         return min(10, sum(seen is None or message.created_at > seen for message in incoming))
-
-    def thread(self, conversation: Conversation) -> Thread:
-        """The conversation as it is now, ready for a payload."""
-        current = self.current(conversation)
-        chat = [message for message in self.messages(current) if message.is_chat]
-        account = self.directory.accounts[current.account_id]
-        return Thread(account, current, chat[-1] if chat else None, self.unread(current))
 
     def put(self, conversation: Conversation) -> None:
         key = key_of(conversation)

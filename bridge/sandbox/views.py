@@ -6,7 +6,18 @@ from collections.abc import Sequence
 
 from bridge.sandbox import payloads
 from bridge.sandbox.payloads import Body, epoch, iso
-from bridge.sandbox.records import Account, Bot, Contact, Conversation, Message, Thread, User
+from bridge.sandbox.records import (
+    Account,
+    Bot,
+    Contact,
+    Conversation,
+    Inbox,
+    Message,
+    Team,
+    Thread,
+    User,
+    Webhook,
+)
 
 
 def message(own: Message, echo_id: str | None = None) -> Body:
@@ -52,6 +63,8 @@ def conversation(thread: Thread, all_messages: Sequence[Message]) -> Body:
     meta: Body = {"sender": contact(own.contact), "channel": own.inbox.channel}
     if own.assignee is not None:
         meta |= {"assignee": assignee(own.assignee), "assignee_type": payloads.assignee_type(own)}
+    if own.team is not None:
+        meta |= {"team": team(own.team)}
     spoken = [each for each in all_messages if each.is_sent_to_webhooks]
     return {
         "meta": meta | {"hmac_verified": False},
@@ -62,7 +75,7 @@ def conversation(thread: Thread, all_messages: Sequence[Message]) -> Body:
         "additional_attributes": dict(own.additional_attributes),
         "agent_last_seen_at": epoch(own.agent_last_seen_at),
         "assignee_last_seen_at": 0,
-        "can_reply": True,
+        "can_reply": thread.can_reply,
         "contact_last_seen_at": epoch(own.contact_last_seen_at),
         "custom_attributes": dict(own.custom_attributes),
         "inbox_id": own.inbox.id,
@@ -151,3 +164,48 @@ def profile(who: User, account: Account) -> Body:
 
 def labels(own: Conversation) -> Body:
     return {"payload": list(own.labels)}
+
+
+def team(own: Team) -> Body:
+    """[_team.json.jbuilder]"""
+    return {
+        "id": own.id,
+        "name": own.name,
+        "description": None,
+        "allow_auto_assign": own.assigns,
+        "account_id": own.account_id,
+        "is_member": True,
+    }
+
+
+def inbox(own: Inbox) -> Body:
+    """[_inbox.json.jbuilder] The columns that say what and where it is."""
+    return {"id": own.id, "name": own.name, "channel_type": own.channel, "greeting_message": own.greeting}
+
+
+def bot(own: Bot, who: User | Bot) -> Body:
+    """[_agent_bot.json.jbuilder]"""
+    body: Body = {
+        "id": own.id,
+        "name": own.name,
+        "description": None,
+        "outgoing_url": own.url,
+        "bot_type": "webhook",
+        "bot_config": {},
+        "account_id": own.account_id,
+        "access_token": own.token,
+        "system_bot": False,
+    }
+    is_administrator = isinstance(who, User) and who.role == "administrator"
+    return body | {"secret": own.secret} if is_administrator else body
+
+
+def webhook(own: Webhook) -> Body:
+    """[_webhook.json.jbuilder]"""
+    return {
+        "id": own.id,
+        "url": own.url,
+        "account_id": own.account_id,
+        "subscriptions": list(own.subscriptions),
+        "secret": own.secret,
+    }

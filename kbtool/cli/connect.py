@@ -27,10 +27,10 @@ async def connect(
     from kbtool.dify.client import DifyClient
 
     if settings.dify.base_url != EMBEDDED:
-        from httpx_aiohttp import HttpxAiohttpClient
+        from kbtool.http import LeanClient
 
-        http: httpx.AsyncClient = HttpxAiohttpClient(
-            base_url=settings.dify.base_url, timeout=httpx.Timeout(60.0, connect=10.0)
+        http: httpx.AsyncClient = LeanClient(
+            settings.dify.base_url, timeout=httpx.Timeout(60.0, connect=10.0)
         )
         async with DifyClient(http, dataset_key=secrets.dataset_key, app_key=secrets.app_key) as client:
             yield client

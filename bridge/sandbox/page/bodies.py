@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any, get_args
 
+from bridge.sandbox.access import Refused
+from bridge.sandbox.faults import CallFault, Duplicates, Faults, Kind
 from bridge.sandbox.payloads import iso
 from bridge.sandbox.records import Bot, Contact, ContactInbox, Conversation, Message, MessageType, User
 from bridge.sandbox.state import State
@@ -65,7 +69,7 @@ def entry(message: Message) -> Body:
         "items": list(attributes.get("items", ())) if message.content_type == "input_select" else [],
         "chosen": attributes.get("submitted_values"),
         "files": [
-            {"name": file.name, "url": f"/sandbox/files/{file.id}/{file.name}"}
+            {"name": file.name, "url": f"/rails/active_storage/disk/{file.id}/{file.name}"}
             for file in message.attachments
         ],
     }
@@ -92,3 +96,31 @@ def _row(state: State, conversation: Conversation) -> Body:
         "unread": state.unread(conversation),
         "last": "" if last is None else (last.content or "(file)"),
     }
+
+
+def faults(now: Faults) -> Body:
+    """What is switched on."""
+    return asdict(now)
+
+
+def parse_faults(body: Mapping[str, Any]) -> Faults:
+    """The same back from the page. Raises Refused (422) where a value is none that the sandbox knows."""
+    try:
+        calls = tuple(CallFault(**call) for call in body.get("calls", ()))
+        switched = Faults(**{**body, "calls": calls})
+    except TypeError as error:
+        raise Refused(422, {"error": f"There is no such fault: {error}."}) from error
+    is_known = switched.duplicates in get_args(Duplicates) and all(
+        call.kind in get_args(Kind)
+        and _is_number(call.seconds)
+        and 100 <= call.status <= 599
+        and (call.times is None or _is_number(call.times))
+        for call in calls
+    )
+    if not (is_known and _is_number(switched.shuffle_seconds)):
+        raise Refused(422, {"error": "A fault has a value that it cannot have."})
+    return switched
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and 0 <= value <= 3600

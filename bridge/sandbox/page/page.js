@@ -309,6 +309,28 @@
   for (const button of document.querySelectorAll("#suggestions button")) {
     button.addEventListener("click", () => ask(button.textContent));
   }
+  // Faults: the form says everything that is to go wrong; one that was used up is off again by itself
+  const faults = byId("faults");
+  const showFaults = (now) => {
+    const on = now.calls.length + (now.duplicates !== "none") + (now.shuffle_seconds > 0) + now.loses_attributes;
+    byId("faults-on").hidden = !on;
+    update(byId("faults-on"), String(on));
+    const call = now.calls[0];
+    faults.elements.call.value = call ? `${call.kind}-${call.status}` : "";
+    faults.elements.duplicates.value = now.duplicates;
+    faults.elements.shuffle.checked = now.shuffle_seconds > 0;
+    faults.elements.loses_attributes.checked = now.loses_attributes;
+  };
+  faults.addEventListener("submit", (event) => {
+    event.preventDefault();
+    const [kind, status] = faults.elements.call.value.split("-");
+    const calls = kind ? [{ kind, status: Number(status), seconds: 15 }] : [];
+    act(async () => showFaults(await call("/sandbox/faults", {
+      calls, duplicates: faults.elements.duplicates.value, shuffle_seconds: faults.elements.shuffle.checked ? 2 : 0,
+      loses_attributes: faults.elements.loses_attributes.checked,
+    })));
+  });
+  faults.closest("details").addEventListener("toggle", () => act(async () => showFaults(await call("/sandbox/faults"))));
   const showSide = (side) => {
     document.body.dataset.side = side;
     for (const button of document.querySelectorAll("[data-shows]")) {

@@ -7,6 +7,7 @@
     POST /sandbox/desk/{id}/messages                   {text, private}
     POST /sandbox/desk/{id}/status                     {status}
     POST /sandbox/desk/{id}/assignee, …/seen
+    GET, POST /sandbox/faults                          what goes wrong on request (faults.py)
     GET  /trace/{id}                                   the bridge's trace of a conversation
 
 A POST must be JSON, which a form on somebody else's page cannot send.
@@ -70,7 +71,8 @@ class Desk:
             Route("/sandbox/desk/{conversation:int}/status", self._set_status, methods=["POST"]),
             Route("/sandbox/desk/{conversation:int}/assignee", self._take, methods=["POST"]),
             Route("/sandbox/desk/{conversation:int}/seen", self._see, methods=["POST"]),
-            Route("/sandbox/files/{file:int}/{name}", self._file),
+            Route("/sandbox/faults", self._show_faults),
+            Route("/sandbox/faults", self._switch_faults, methods=["POST"]),
             Route("/trace/{conversation:int}", self._trace),
         ]
 
@@ -118,6 +120,16 @@ class Desk:
             headers=_HEADERS,
         )
 
+    # What goes wrong on request
+
+    async def _show_faults(self, _: Request) -> Response:
+        return JSONResponse(bodies.faults(self._state.faults), headers=_HEADERS)
+
+    async def _switch_faults(self, request: Request) -> Response:
+        """The faults that the body names, and no others."""
+        self._state.faults = bodies.parse_faults(await _body(request))
+        return JSONResponse(bodies.faults(self._state.faults))
+
     # The desk
 
     async def _reply(self, request: Request) -> Response:
@@ -142,15 +154,6 @@ class Desk:
         await _body(request)
         self._state.see(self._conversation(request))
         return Response(status_code=204)
-
-    async def _file(self, request: Request) -> Response:
-        """Never shown in the page's own origin: what a customer sent stays a download."""
-        file = self._state.files.get(request.path_params["file"])
-        if file is None or file.name != request.path_params["name"]:
-            raise Refused(404, {"error": "There is no such file."})
-        return Response(
-            file.data, headers=_HEADERS | {"Content-Disposition": "attachment"}, media_type=file.content_type
-        )
 
     async def _trace(self, request: Request) -> Response:
         """The bridge's list as it is; 502 with one sentence if it cannot be had."""

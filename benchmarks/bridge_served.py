@@ -1,0 +1,50 @@
+"""The bridge, as shipped but for what is measured, in a process of its own.
+
+    python -m benchmarks.bridge_served URL STORE WINDOW        prints {"port": …}
+
+URL is where Chatwoot and Dify are; WINDOW is the merge window in seconds, or "shipped".
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+from httpx_aiohttp import HttpxAiohttpClient
+
+from bridge.serve import bridge, listen, serving
+from bridge.settings import BridgeSettings, Mode, Patience, Route
+from kbtool.dify.client import DifyClient
+from kbtool.handoff import Policy
+
+SECRET, BOT_TOKEN, USER_TOKEN = "bench-secret", "bench-bot", "bench-user"
+
+
+def settings(store: Path, window: str) -> BridgeSettings:
+    patience = Patience()
+    if window != "shipped" and "quiet" in {field.name for field in fields(Patience)}:
+        changes: dict[str, Any] = {"quiet": float(window)}
+        patience = replace(patience, **changes)
+    route = Route("bench", SECRET, BOT_TOKEN, USER_TOKEN, Mode.REPLY)
+    return BridgeSettings(store, (route,), Policy(threshold=0.5), patience)
+
+
+async def main(url: str, store: str, window: str) -> None:
+    hooks, ops = listen("127.0.0.1", 0), listen("127.0.0.1", 0)
+    asker = HttpxAiohttpClient(base_url=f"{url}/v1", trust_env=False)
+    async with (
+        DifyClient(asker, app_key="app-bench") as chat,
+        HttpxAiohttpClient(base_url=url, trust_env=False) as http,
+        bridge(settings(Path(store), window), chat, http) as running,
+        serving((running.app, hooks), (running.ops, ops)),
+    ):
+        print(json.dumps({"port": hooks.getsockname()[1]}), flush=True)
+        await running.work
+
+
+if __name__ == "__main__":
+    asyncio.run(main(*sys.argv[1:]))

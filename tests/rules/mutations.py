@@ -1,0 +1,111 @@
+"""How each rule is taken out: a text that stands in its file exactly once, and what is written for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Mutation:
+    """`rule` is broken by writing `new` for `old` in `file`; `what` says how."""
+
+    rule: int
+    what: str
+    file: str
+    old: str
+    new: str
+
+
+MUTATIONS = (
+    Mutation(1, "takes any signature", "bridge/signature.py",
+             "return hmac.compare_digest(sign(body, timestamp, secret).encode(), given)", "return True"),
+    Mutation(1, "takes a signature of any age", "bridge/signature.py",
+             "if abs(now - int(timestamp)) > TOLERANCE:", "if False:"),
+    Mutation(1, "signs without the timestamp", "bridge/signature.py",
+             'timestamp.encode("latin-1", "replace") + b"." + body', "body"),
+    Mutation(2, "answers first, acknowledges then", "bridge/app.py",
+             "            worker.wake()\n        return Response()",
+             "            worker.wake()\n            import asyncio\n            await asyncio.sleep(0.1)\n"
+             "            while worker._running:\n                await asyncio.sleep(0.01)\n"
+             "        return Response()"),
+    Mutation(3, "refuses what it does not know", "bridge/app.py",
+             '        delivery, now = request.headers.get(DELIVERY, ""), clock()',
+             "        from bridge.events import parse\n        if parse(body) is None:\n"
+             '            return Response("what?", 422)\n'
+             '        delivery, now = request.headers.get(DELIVERY, ""), clock()'),
+    Mutation(4, "answers 503 when it cannot store", "bridge/app.py",
+             'return Response("not stored\\n", 500)', 'return Response("not stored\\n", 503)'),
+    Mutation(4, "acknowledges before it stores", "bridge/app.py",
+             'return Response("not stored\\n", 500)', "return Response()"),
+    Mutation(5, "takes a message once per delivery", "bridge/intake.py",
+             '"id": message.id,', '"id": message.id * 10_000 + delivery.number,'),
+    Mutation(6, "takes the latest message first", "bridge/turns.py",
+             "earlier.c.id < messages.c.id,", "earlier.c.id > messages.c.id,"),
+    Mutation(7, "knows a conversation by its number alone", "bridge/events/reading.py",
+             "account_id=account,", "account_id=1,"),
+    Mutation(8, "answers every message", "bridge/events/verdicts.py",
+             "return next((word for is_so, word in checks if is_so), Verdict.ASKS)", "return Verdict.ASKS"),
+    Mutation(8, "answers private notes that come in", "bridge/events/reading.py",
+             'if content.get("private") is True:', "if False:"),
+    Mutation(9, "waits for a message that never comes", "bridge/events/choices.py",
+             "if not (is_ours and is_offer):", "if True:"),
+    Mutation(10, "takes a bot for a customer", "bridge/events/reading.py",
+             'if sender and kind in {"", "contact"} else Role.SYSTEM', "if sender else Role.SYSTEM"),
+    Mutation(11, "speaks in any status", "bridge/conversation.py",
+             '    if facts.status != "pending":\n        return Step.NOT_PENDING\n', ""),
+    Mutation(11, "does not look before it posts", "bridge/turn.py",
+             "now_known = replace(facts, status=shown.status, has_person=shown.has_person)",
+             "now_known = facts"),
+    Mutation(12, "talks over people", "bridge/conversation.py",
+             "is_taken = facts.has_person or facts.person_at > episode_of(facts, at)", "is_taken = False"),
+    Mutation(12, "takes a phone app's echo for nobody's", "bridge/events/reading.py",
+             'attributes.get("external_echo") is True', "False"),
+    Mutation(13, "takes a rule's message for a person's", "bridge/events/reading.py",
+             'if is_spoken and not is_automation and (kind == "user" '
+             'or attributes.get("external_echo") is True):', "if is_spoken:"),
+    Mutation(14, "goes on after a handoff", "bridge/conversation.py",
+             '    if facts.status != "pending":', '    if facts.status not in {"pending", "open"}:'),
+    Mutation(15, "goes on with the old Dify conversation", "bridge/conversation.py",
+             "if episode <= facts.episode_at:", "if facts:"),
+    Mutation(16, "does not see another brain", "bridge/events/rivals.py",
+             'is_rival = kind == "captain_assistant" or ', "is_rival = "),
+    Mutation(17, "reads the quoted history too", "bridge/events/mail.py",
+             "return plain.strip() or html.strip() or processed.strip() or ", "return "),
+    Mutation(17, "answers machines", "bridge/events/verdicts.py",
+             "(message.is_automatic, Verdict.AUTO_REPLY),", ""),
+    Mutation(19, "is silent about a file", "bridge/events/verdicts.py",
+             "(message.is_automatic, Verdict.AUTO_REPLY),", "(not message.text, Verdict.CONTENT_TYPE),"),
+    Mutation(20, "forgets the Dify conversation", "bridge/answering.py",
+             "attempt, conversation = 1, case.facts.dify_conversation", 'attempt, conversation = 1, ""'),
+    Mutation(21, "answers private notes", "bridge/events/verdicts.py",
+             "return next((word for is_so, word in checks if is_so), Verdict.ASKS)",
+             "checks = () if message.role is Role.NOTE else checks\n"
+             "    return next((word for is_so, word in checks if is_so), Verdict.ASKS)"),
+    Mutation(22, "logs the bodies", "bridge/worker.py",
+             "number=delivery.number, verdict=word)",
+             "number=delivery.number, verdict=word, body=delivery.body)"),
+    Mutation(22, "keeps the bodies", "bridge/inbox.py", 'state="sorted", body=None', 'state="sorted"'),
+    Mutation(23, "writes with the user's token", "bridge/chatwoot/client.py",
+             "{False: bot_token, True: user_token}", "{True: bot_token, False: user_token}"),
+    Mutation(24, "posts again without looking", "bridge/turn.py",
+             "if await self._is_there(work, post, shown):", "if False:"),
+    Mutation(25, "posts Liquid as it is", "bridge/channels/liquid.py",
+             'return _OPENING.sub("{" + _WORD_JOINER, text)', "return text"),
+    Mutation(26, "sends what the channel cannot show", "bridge/channels/__init__.py",
+             "return split(neutral(shape(text, own) or text), own.limit)",
+             "return split(neutral(text), own.limit)"),
+    Mutation(26, "sends more than the channel takes", "bridge/channels/__init__.py",
+             "return split(neutral(shape(text, own) or text), own.limit)",
+             "return (neutral(shape(text, own) or text),)"),
+    Mutation(27, "does not ask whether it may reply", "bridge/chatwoot/wire.py",
+             'can_reply=body.get("can_reply") is not False,', "can_reply=True,"),
+    Mutation(27, "takes 200 for delivery", "bridge/intake.py",
+             "elif message is not None and message.error and message.mark and message.role is Role.BOT:",
+             "elif False:"),
+    Mutation(28, "opens first", "bridge/speech/sequence.py",
+             "return (*said, Post(Kind.NOTE, note), *_over(because, manner))",
+             "return (*_over(because, manner), *said, Post(Kind.NOTE, note))"),
+    Mutation(29, "sends drafts to the customer", "bridge/speech/sequence.py",
+             "return (Post(Kind.NOTE, draft_note(decision, answer, said)), *_over(",
+             "return (Post(Kind.REPLY, draft_note(decision, answer, said)), *_over("),
+)  # fmt: skip
