@@ -33,14 +33,17 @@ bench: $(INSTALLED_DEV)
 	$(BIN)/python benchmarks/size.py
 	$(BIN)/python benchmarks/sync.py
 	$(BIN)/python benchmarks/engine.py
+	$(BIN)/python -m benchmarks.threshold
 	$(BIN)/python -m benchmarks.ingest
 	$(BIN)/python -m benchmarks.bridge
 
-# The simulations of the verdict with 400 worlds a case: about a quarter of an hour. Then 10,000 webhooks
-# that are wrong, to a bridge that must take every one.
+# The simulations of the verdict and of the threshold, with 400 worlds a case: about a quarter of an hour.
+# Then the bridge: 10,000 webhooks that are wrong, and it must take every one; killed 200 times on SQLite, and
+# 50 times as one of two on a PostgreSQL.
 soak: $(INSTALLED_DEV)
-	KBTOOL_WORLDS=400 $(BIN)/pytest -n auto tests/test_simulation.py
+	KBTOOL_WORLDS=400 $(BIN)/pytest -n auto tests/test_simulation.py tests/test_threshold_worlds.py
 	KBTOOL_PAYLOADS=10000 $(BIN)/pytest tests/rules/test_mutated.py
+	KBTOOL_KILLS=200 $(BIN)/pytest -s tests/test_bridge_kill.py
 
 # Takes each of the 30 rules out of the bridge in turn and shows its test failing: some minutes.
 mutate-rules: $(INSTALLED_DEV)

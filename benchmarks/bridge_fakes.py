@@ -35,7 +35,7 @@ class World:
     calls: Counter[str] = field(default_factory=Counter)
     sequences: dict[int, list[str]] = field(default_factory=lambda: defaultdict(list))
     opened: set[int] = field(default_factory=set)
-    asking: int = 0
+    asking: Counter[int] = field(default_factory=Counter)
     most_asking: int = 0
 
 
@@ -156,13 +156,15 @@ class Fakes:
         world.calls["ask"] += 1
         number = int("".join(filter(str.isdigit, body["query"])) or 0)  # the load's questions name theirs
         world.sequences[number].append("ask")
-        world.asking += 1
-        world.most_asking = max(world.most_asking, world.asking)
+        world.asking[number] += 1  # by conversation: one that asks again is not counted twice
+        world.most_asking = max(world.most_asking, len(world.asking))
         try:
             await asyncio.sleep(world.dify_seconds)
             await world.gate.wait()
         finally:
-            world.asking -= 1
+            world.asking[number] -= 1
+            if not world.asking[number]:
+                del world.asking[number]
         ids = {"conversation_id": body.get("conversation_id") or f"c-{number}", "message_id": f"m-{number}",
                "task_id": f"t-{number}"}  # fmt: skip
         resource = {"position": 1, "segment_id": "s", "document_id": "d", "document_name": "Refunds",
@@ -208,7 +210,7 @@ class Fakes:
         world = self._world
         told: dict[str, Any] = {
             "answered": sum(1 for own in world.posts.values() if own),
-            "asking": world.asking,
+            "asking": len(world.asking),
             "most_asking": world.most_asking,
             "calls": dict(world.calls),
         }

@@ -67,7 +67,8 @@ def table(own: Figures) -> str:
     head = (
         f"{own.rounds} interleaved rounds of {own.messages} messages, each from another customer on a new "
         "connection, from a load generator in its own process, to light fakes of Chatwoot and Dify; every "
-        f"message was answered once or there would be no table. `{COMMAND}`"
+        f"message was answered once or there would be no table. Posts are not echoed as webhooks. "
+        f"`{COMMAND}`"
     )
     return "\n".join([head, "", *rows])
 

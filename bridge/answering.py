@@ -1,8 +1,8 @@
 """From a customer's message to a decision: the stage before anything is said.
 
-The message is judged by the same `kbtool.handoff.decide` that the evaluation runs. What the customer's words
-decide alone (small talk, the wish for a person) is never asked of the AI; when it cannot be asked, the
-decision is a handoff: never silence.
+The message is judged by the same `kbtool.handoff.decide` that the evaluation runs. Small talk, a wish for
+a person and sensitive intents are decided by the words alone, so the AI is not asked for those; when it
+cannot be asked, the decision is a handoff: never silence.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from bridge.asking.enclosing import Enclosing
 from bridge.asking.inputs import Situation
 from bridge.chatwoot.wire import Shown
 from bridge.conversation import Facts
-from bridge.holding import Held
+from bridge.holding import BUDGET_SPENT, Held
 from bridge.language import language_of
 from bridge.settings import Mode, Patience
 from bridge.speech import (
@@ -39,7 +39,7 @@ from bridge.turns import Decided, Outcome, Work
 from bridge.words import ENGLISH, WORDS, Words, words_for
 from kbtool.dify.conversations import UploadedFile
 from kbtool.errors import ServiceError, Unavailable
-from kbtool.handoff import Action, Decision, Policy, Reason, decide
+from kbtool.handoff import BY_WORDS_ALONE, Action, Decision, Policy, decide
 from kbtool.model import Answer, Question
 from kbtool.smalltalk import smalltalk
 
@@ -105,10 +105,10 @@ class Answering:
         case = _Case(work, facts, tuple(t for t in said_before if not smalltalk(t)), mode, manner or Manner())
         if not work.text and not await self._is_seen(work):
             return _without_words(case)
-        question = Question(work.text or case.words.look_at, case.before, facts.was_clarified)
+        question = Question(work.text or case.words.look_at, case.before, facts.was_clarified, facts.language)
         answer = Answer(question, "", ())
         decision = decide(answer, self.policy)
-        if decision.reason is Reason.NO_SOURCES:  # the words alone do not decide
+        if decision.reason not in BY_WORDS_ALONE:
             if held := self._held(mode):
                 return _handed_off(case, held)
             follows = "going on" if facts.dify_conversation else "a new conversation"
@@ -121,7 +121,8 @@ class Answering:
                     case, QUOTA_SPENT if error.code == QUOTA else AI_UNAVAILABLE, error.message
                 )
             decision = decide(answer, self.policy)
-            if held := self._held(mode):  # since it was asked
+            held = self._held(mode)  # since it was asked; what is paid for is said
+            if held and held != BUDGET_SPENT:
                 return _handed_off(case, held)
         return Decided(
             Outcome(decision.action.value, decision.reason.value, decision.score),
@@ -295,10 +296,11 @@ def _sources(answer: Answer) -> tuple[Note, ...]:
 
 
 def _told(decision: Decision, answer: Answer, policy: Policy) -> Note:
+    threshold = policy.threshold if decision.threshold is None else decision.threshold
     compared = ""
     if decision.score is not None:
-        sign = "≥" if decision.score >= policy.threshold else "<"
-        compared = f", score {decision.score:.2f} {sign} {policy.threshold:.2f}"
+        sign = "≥" if decision.score >= threshold else "<"
+        compared = f", score {decision.score:.2f} {sign} {threshold:.2f}"
     why = because(decision.reason) if decision.action is Action.HANDOFF else decision.reason.value
     return note(
         Step.DECISION,
@@ -306,7 +308,7 @@ def _told(decision: Decision, answer: Answer, policy: Policy) -> Note:
         action=decision.action.value,
         reason=decision.reason.value,
         score=decision.score,
-        threshold=policy.threshold,
+        threshold=threshold,
         seconds=answer.latency,
         tokens=answer.tokens,
     )

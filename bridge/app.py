@@ -49,6 +49,10 @@ def create_app(
 
     async def receive(request: Request) -> Response:
         """Keep the delivery, then say so. Everything else is the worker's."""
+        with worker.receiving():
+            return await answer(request)
+
+    async def answer(request: Request) -> Response:
         path, settings = request.path_params, current()
         address = f"account/{path['account']}" if "account" in path else path["bot"]
         route = settings.route(address)

@@ -21,7 +21,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from bridge import log
 from bridge.serve import Bridge, address_of, again_on_sighup, listen, serving
-from kbtool.cli.bridge.source import Source, run
+from kbtool.cli.bridge.source import Source, running
 from kbtool.errors import ConfigError, KbtoolError
 
 
@@ -48,32 +48,32 @@ class App:
         await receive()
         async with AsyncExitStack() as stack:
             try:
-                running = await self._start(stack)
+                bridge = await self._start(stack)
             except KbtoolError as error:
                 said = f"{error.message}\n  {error.hint}" if error.hint else error.message
                 await send({"type": "lifespan.startup.failed", "message": f"error: {said}"})
                 return
-            self._app = running.app
-            running.work.add_done_callback(_end_the_server)
+            self._app = bridge.app
+            bridge.work.add_done_callback(_end_the_server)
             await send({"type": "lifespan.startup.complete"})
             await receive()
-            running.work.remove_done_callback(_end_the_server)
+            bridge.work.remove_done_callback(_end_the_server)
         await send({"type": "lifespan.shutdown.complete"})
 
     async def _start(self, stack: AsyncExitStack) -> Bridge:
         log.to_stderr()
         source = self._source
         settings, table, url = source.read(), source.table(), source.chatwoot_url()
-        running = await stack.enter_async_context(run(source, settings, url))
+        bridge = await stack.enter_async_context(running(source, settings, url))
         try:
             listening = listen(table.ops_host, table.ops_port)
         except ConfigError as error:
             log.problem("no_ops_address", why=error.message)
         else:
-            await stack.enter_async_context(serving((running.ops, listening)))
+            await stack.enter_async_context(serving((bridge.ops, listening)))
             log.event("ops", address=address_of(listening))
-        stack.enter_context(again_on_sighup(running.look_again))
-        return running
+        stack.enter_context(again_on_sighup(bridge.look_again))
+        return bridge
 
 
 def _end_the_server(_: asyncio.Task[None]) -> None:

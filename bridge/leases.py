@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, and_, bindparam, delete, func, or_, select, update
+from sqlalchemy import Connection, and_, bindparam, case, delete, func, or_, select, update
 
 from bridge.known import OF_SUBJECT, key_of
 from bridge.schema import IS_WAITING, conversations, messages, replicas
@@ -46,8 +46,8 @@ _WAITS = (
     .correlate(conversations)
     .exists()
 )
-_LET_GO = update(conversations).where(_MINE).values(owner="", attempts=0, due_at=bindparam("to_due_at"))
-_HAS_WAITING = select(_WAITS).select_from(conversations).where(OF_SUBJECT)
+_DUE_IF_WAITING = case((_WAITS, bindparam("to_due_at", type_=conversations.c.due_at.type)), else_=None)
+_LET_GO = update(conversations).where(_MINE).values(owner="", attempts=0, due_at=_DUE_IF_WAITING)
 _POSTPONE = (
     update(conversations)
     .where(_MINE)
@@ -98,8 +98,7 @@ def require(connection: Connection, subject: Subject, me: str) -> None:
 
 def let_go(connection: Connection, subject: Subject, me: str, now: float) -> None:
     """Free again; due at once where another of its messages waits. Raises LeaseLost."""
-    is_due = connection.execute(_HAS_WAITING, key_of(subject)).scalar_one()
-    values = {"its_owner": me, "to_due_at": now if is_due else None}
+    values = {"its_owner": me, "to_due_at": now}
     if connection.execute(_LET_GO, key_of(subject) | values).rowcount != 1:
         raise LeaseLost
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import httpx
 
@@ -20,6 +20,7 @@ from bridge.metered import QUOTA, Metered
 from bridge.settings import BridgeSettings, Route
 from bridge.store import Store
 from bridge.turn import Desk
+from kbtool.canary import check
 from kbtool.errors import ConfigError, ServiceError, Unavailable
 from kbtool.notify import Level, Message
 
@@ -50,12 +51,21 @@ class Live:
     def current(self) -> BridgeSettings:
         return self.desk.settings
 
-    def clients(self) -> Mapping[str, ChatwootClient]:
-        return self.desk.clients
-
     def chats(self) -> dict[str, Chat]:
         """The apps of the routes that ask one, by name."""
         return {route.app: self._chats(route.app) for route in self.current().routes if route.asks}
+
+    async def is_stale(self) -> str:
+        """Ask the policy's canary questions through the app that they were measured with, the nameless one;
+        where no route has that, through the first. "" where all is as it was, or there are no canaries.
+        """
+        canaries, apps = self.current().policy.canaries, self.chats()
+        if not (canaries and apps):
+            return ""
+        drift = await check(apps.get("") or next(iter(apps.values())), canaries)
+        if not drift.is_known:
+            raise Unavailable(f"The policy cannot be checked: {drift.sentence}")
+        return drift.sentence if drift.is_stale else ""
 
     async def adopt(self, settings: BridgeSettings) -> Desk:
         """Use these from now on. Raises ConfigError, and changes nothing, where they cannot be."""

@@ -31,6 +31,7 @@ _DROP_POSTS = (
     update(posts).where(_IS_POST_OF, posts.c.state.in_(["planned", "sending"])).values(state="dropped")
 )
 _ADD_POSTS = insert(posts)
+_ECHOES = 5
 
 
 class State(StrEnum):
@@ -65,8 +66,7 @@ class Planned:
         return self.kind in MARKED
 
     def mark(self, subject: Subject) -> str:
-        """What finds it in Chatwoot again; the same for the same message, whichever bridge posts."""
-        return f"{subject.bot}:{subject.message}:{self.number}"
+        return mark_of(subject, self.number)
 
 
 MARKED = WRITTEN
@@ -135,6 +135,31 @@ def has_echo(connection: Connection, subject: Subject, mark: str) -> bool:
         messages.c.mark == mark,
     )
     return connection.execute(query.limit(1)).one_or_none() is not None
+
+
+def keeps_marks(connection: Connection, bot: str) -> bool | None:
+    """Whether Chatwoot has sent our last posts back with our mark on them; None where it has sent none.
+
+    Newer ones keep what a post brings in `content_attributes`; an older message builder dropped what it did
+    not know. Without the mark, a post whose answer was lost cannot be looked for.
+    """
+    is_echo = and_(
+        messages.c.bot == posts.c.bot, messages.c.account == posts.c.account, messages.c.id == posts.c.posted
+    )
+    query = (
+        select(messages.c.mark)
+        .join(posts, is_echo)
+        .where(posts.c.bot == bot)
+        .order_by(messages.c.received_at.desc())
+        .limit(_ECHOES)
+    )
+    marks = connection.execute(query).scalars().all()
+    return any(marks) if marks else None
+
+
+def mark_of(subject: Subject, number: int) -> str:
+    """What finds a post in Chatwoot again; the same for the same turn, whichever bridge posts."""
+    return f"{subject.bot}:{subject.message}:{number}"
 
 
 def _turn_of(subject: Subject) -> dict[str, object]:

@@ -7,7 +7,7 @@ once; what is worked on at the moment, or was answered, is left alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, and_, func, join, or_, select, update
@@ -19,13 +19,13 @@ from bridge.outbox import Planned, State
 from bridge.schema import WAITING, conversations, messages
 from bridge.schema import turns as turns_of
 from bridge.settings import Mode
-from bridge.speech import Kind, Post, because, posts_without_answer
+from bridge.speech import UNANSWERED, Kind, Post, because, posts_without_answer
 from bridge.trace import Step, Subject, note, record
+from bridge.turn import Desk
 from bridge.turns import Decided, Outcome, Work
 from bridge.words import words_for
 from kbtool.handoff import Action
 
-UNANSWERED = "unanswered"
 _WORDS = (Role.CUSTOMER.value, Role.PERSON.value, Role.BOT.value)
 
 
@@ -87,16 +87,21 @@ def find(connection: Connection, bots: Collection[str], before: float, limit: in
     return found
 
 
-def hand_off(connection: Connection, one: Overdue, mode_of: Callable[[str, Facts], Mode], now: float) -> bool:
-    """Plan that people get the conversation; False where the customer was answered, or people have it."""
+def hand_off(connection: Connection, one: Overdue, desk: Desk) -> bool:
+    """Plan that people get the conversation; False where the customer was answered, people have it, or it
+    waits for somebody else.
+    """
     subject = one.subject
     planned, action = outbox.posts_of(connection, subject), _action(connection, subject)
-    if _is_settled(planned, action):
+    mode, now = desk.mode(subject.bot, one.facts), desk.clock()
+    if mode is Mode.SILENT or _is_settled(planned, action):
         return False
-    mode, minutes = mode_of(subject.bot, one.facts), f"for {(now - one.at) / 60:.0f} minutes"
+    minutes = f"for {(now - one.at) / 60:.0f} minutes"
     posts: tuple[Post, ...] = (Post(Kind.OPEN),)
     if one.is_question and mode is not Mode.OFF:
-        posts = posts_without_answer(UNANSWERED, minutes, words_for(one.text, one.facts.language), mode)
+        manner = desk.manner(subject.bot, one.facts)
+        words = words_for(one.text, manner.language or one.facts.language)
+        posts = posts_without_answer(UNANSWERED, minutes, words, mode, manner, asked=one.text)
     told = note(
         Step.DECISION, f"handoff: {because(UNANSWERED)} {minutes}", action="handoff", reason=UNANSWERED
     )

@@ -66,12 +66,12 @@ class Reload:
         try:
             new = await asyncio.to_thread(self._load)
             _require_same_place(self._current(), new)
+            changes = list(self._current().changes(new))
+            await self._adopt(new)
         except ConfigError as error:
             log.problem("reload_refused", why=error.message, hint=error.hint)
             await self._refused(error)
             return
-        changes = list(self._current().changes(new))
-        await self._adopt(new)
         for change in changes:
             log.event("reloaded", change=change)
         if not changes:

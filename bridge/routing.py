@@ -8,7 +8,6 @@ another route's app.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from bridge.settings import BridgeSettings, Budget, Forwarding, Mode, Patience, Route
 from kbtool.config import EMBEDDED, BridgeRoute, Settings
@@ -88,7 +87,7 @@ def _route(name: str, row: BridgeRoute, settings: Settings, environment: Mapping
         is_account=bool(row.webhook),
         is_signed=is_signed,
         app=row.app,
-        policy=policy if row.threshold is None else replace(policy, threshold=row.threshold),
+        policy=policy if row.threshold is None else policy.at(row.threshold),
         hours=row.people,
         language=row.language,
         contact=frozenset(row.contact),

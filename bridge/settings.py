@@ -189,9 +189,11 @@ class BridgeSettings:
             old = before.get(name)
             if old is None:
                 continue
-            was, now = self.policy_of(old).threshold, new.policy_of(route).threshold
-            if was != now:
-                yield f"route {name}: threshold {was:g} to {now:g}"
+            was, now = self.policy_of(old), new.policy_of(route)
+            if was.threshold != now.threshold:
+                yield f"route {name}: threshold {was.threshold:g} to {now.threshold:g}"
+            if replace(was, threshold=now.threshold) != now:
+                yield f"route {name}: other rules of the policy"
             if old.mode is not route.mode:
                 yield f"route {name}: mode {old.mode.value} to {route.mode.value}"
             if replace(old, policy=None, mode=route.mode) != replace(route, policy=None):

@@ -1,4 +1,4 @@
-"""Is the threshold still that of the app as it is? Asked at the start and every hour, by canary questions.
+"""Is the threshold still that of the app as it is? Asked at the start, after a reload, and every six hours.
 
 Who asks them is given (`is_stale`): a sentence where the policy belongs to other settings, "" where it does
 not. A bridge with a stale policy still runs: its drafts go on, and what would be a reply goes to a person
@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 from bridge import log
 from bridge.alerts import raise_alert
@@ -19,7 +20,8 @@ from kbtool.errors import KbtoolError
 from kbtool.hold import POLICY_STALE
 from kbtool.notify import Level, Message
 
-EVERY = 3600.0
+EVERY = 6 * 3600.0
+"""Seconds. Each canary costs an answer of the app."""
 IsStale = Callable[[], Awaitable[str]]
 
 
@@ -39,11 +41,18 @@ class Staleness:
         self._is_stale = is_stale
         self._clock = clock
         self._every = every
+        self._asked = asyncio.Event()
+
+    def look_soon(self) -> None:
+        """Another policy is in use."""
+        self._asked.set()
 
     async def run(self) -> None:
         while True:
+            self._asked.clear()
             await self.look()
-            await asyncio.sleep(self._every)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._asked.wait(), self._every)
 
     async def look(self) -> None:
         """Ask once. Who cannot be asked leaves things as they were: that Dify is away is told elsewhere."""

@@ -10,6 +10,7 @@ import httpx
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _NUMBERS = re.compile(r"/\d+")
+_API = "/api/v1/"
 _BEGUN = "kbtool_begun"
 _GIVEN_UP = 0
 
@@ -60,6 +61,10 @@ def watch(http: httpx.AsyncClient, tell: Callable[[str, int, float], None]) -> C
 
 
 def kind_of(request: httpx.Request) -> str:
-    """`POST conversations/messages`: what is asked for, without whose it is."""
-    path = _NUMBERS.sub("", request.url.path).split("/accounts", 1)[-1].strip("/")
-    return f"{request.method} {path.removeprefix('api/v1/')}"
+    """`POST conversations/messages`: what is asked for, without whose it is. Files have addresses of their
+    own, each another one, and are all the same kind.
+    """
+    path = _NUMBERS.sub("", request.url.path)
+    if not path.startswith(_API):
+        return f"{request.method} other"
+    return f"{request.method} {path.removeprefix(_API).removeprefix('accounts/')}"

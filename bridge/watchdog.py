@@ -12,9 +12,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
-from functools import partial
 
 from sqlalchemy import Connection, func, select
 
@@ -22,12 +21,11 @@ from bridge import inbox, intake, log, overdue
 from bridge.chatwoot import listing
 from bridge.chatwoot.client import ChatwootClient
 from bridge.chatwoot.listing import Pending
-from bridge.conversation import Facts
 from bridge.events import Role
 from bridge.inbox import Delivery
 from bridge.schema import deliveries, messages
-from bridge.settings import BridgeSettings, Mode
 from bridge.store import Store
+from bridge.turn import Desk
 from kbtool.errors import ServiceError
 
 EVERY = 60.0
@@ -44,8 +42,7 @@ class Watchdog:
     """`run` until cancelled; `round` is one look. `wake` tells the worker that something waits."""
 
     store: Store
-    settings: Callable[[], BridgeSettings]
-    clients: Callable[[], Mapping[str, ChatwootClient]]
+    desk: Callable[[], Desk]
     wake: Callable[[], None]
     clock: Callable[[], float] = time.time
     _bots: dict[tuple[int, int], tuple[str, float]] = field(default_factory=dict)
@@ -56,6 +53,8 @@ class Watchdog:
                 await self.round()
             except ServiceError as error:
                 log.problem("watchdog", why=error.message)
+            except Exception as error:  # noqa: BLE001 whatever it is, the bridge goes on without this round
+                log.problem("watchdog_failed", error)
             await asyncio.sleep(EVERY)
 
     async def round(self) -> None:
@@ -69,12 +68,12 @@ class Watchdog:
         await self._hand_off_overdue()
 
     async def _hand_off_overdue(self) -> None:
-        settings, now = self.settings(), self.clock()
+        desk = self.desk()
+        settings, before = desk.settings, self.clock() - desk.settings.unanswered
 
         def hand_off(connection: Connection) -> list[str]:
-            found = overdue.find(connection, settings.addresses, now - settings.unanswered, BATCH)
-            mode_of = partial(_mode, settings)
-            return [one.subject.bot for one in found if overdue.hand_off(connection, one, mode_of, now)]
+            found = overdue.find(connection, settings.addresses, before, BATCH)
+            return [one.subject.bot for one in found if overdue.hand_off(connection, one, desk)]
 
         for bot in await self.store.write(hand_off):
             log.problem("overdue", bot=bot, minutes=settings.unanswered / 60)
@@ -82,8 +81,9 @@ class Watchdog:
 
     def _reader(self) -> ChatwootClient | None:
         """The first client that may list; they all see the same account's conversations."""
-        names = [route.address for route in self.settings().routes if route.user_token]
-        return self.clients()[names[0]] if names else None
+        desk = self.desk()
+        names = [route.address for route in desk.settings.routes if route.user_token]
+        return desk.clients[names[0]] if names else None
 
     async def _reconcile(self, client: ChatwootClient, account: int) -> None:
         """What Chatwoot has pending and the store does not know the last message of."""
@@ -113,7 +113,7 @@ class Watchdog:
         if self.clock() >= until:
             address = listing.parse_address(await client.read(listing.inbox_bot(one.account, one.inbox)))
             self._bots[key] = (address, self.clock() + KNOWN_FOR)
-        return address if address in self.settings().addresses else ""
+        return address if address in self.desk().settings.addresses else ""
 
     async def _take_in(self, client: ChatwootClient, one: Pending, address: str) -> None:
         """Put the messages that were missed into the inbox and sort them, in one transaction.
@@ -132,7 +132,8 @@ class Watchdog:
 
         after = await self.store.read(last_known)
         body = await client.read(listing.latest_messages(one.account, one.id, after))
-        missed, now, settings = listing.missed(body, one), self.clock(), self.settings()
+        missed, now, desk = listing.missed(body, one), self.clock(), self.desk()
+        settings = desk.settings
 
         def keep(connection: Connection) -> list[str]:
             words = []
@@ -147,15 +148,9 @@ class Watchdog:
                 words += [one.word for one in found]
             for late in overdue.find(connection, [address], now - settings.unanswered, BATCH):
                 if (late.subject.account, late.subject.conversation) == (one.account, one.id):
-                    overdue.hand_off(connection, late, partial(_mode, settings), now)
+                    overdue.hand_off(connection, late, desk)
             return words
 
         for word in await self.store.write(keep):
             log.event("missed", bot=address, account=one.account, conversation=one.id, verdict=word)
         self.wake()
-
-
-def _mode(settings: BridgeSettings, address: str, facts: Facts) -> Mode:
-    """Of the conversation's route; a conversation that no route fits is shown to people without a word."""
-    route = settings.choose(address, facts.inbox, facts.labels)
-    return route.mode if route else Mode.OFF

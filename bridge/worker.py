@@ -7,16 +7,17 @@ several share a store, another one does within seconds.
 from __future__ import annotations
 
 import asyncio
-import time
 import uuid
-from collections.abc import Collection
-from contextlib import suppress
+from collections import deque
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
+from time import monotonic
 
 from sqlalchemy import Connection
 
-from bridge import inbox, intake, leases, log, retention, turns
+from bridge import inbox, intake, leases, log, outbox, retention, turns
 from bridge.intake import Sorted
 from bridge.leases import LeaseLost
 from bridge.settings import BridgeSettings
@@ -30,8 +31,18 @@ from kbtool.errors import Unavailable
 LONGEST_REST = 5.0
 SHORTEST_REST = 0.01
 BATCH = 100
+SMALL_BATCH = 16
 BEATS = 4
 """How often a bridge says that it lives, in the time after which it is taken for dead."""
+
+YIELDS = 2.5
+"""Seconds for which the worker lets acknowledgements go first: Chatwoot hangs up, customers wait for the AI
+anyway.
+"""
+MANY = 8
+RUSH = 60.0
+"""So many deliveries at once, or so many in a second, are a rush."""
+_GAP = 0.01
 
 _Key = tuple[str, int, int]
 
@@ -61,6 +72,8 @@ class Worker:
         self._woken = asyncio.Event()
         self._stopping = False
         self._running: dict[_Key, _Running] = {}
+        self._receiving = 0
+        self._received: deque[float] = deque(maxlen=MANY)
         self.is_ready = False
 
     def wake(self) -> None:
@@ -80,8 +93,18 @@ class Worker:
     def _settings(self) -> BridgeSettings:
         return self._desk.settings
 
+    @contextmanager
+    def receiving(self) -> Iterator[None]:
+        """While a delivery is being acknowledged."""
+        self._receiving += 1
+        self._received.append(monotonic())
+        try:
+            yield
+        finally:
+            self._receiving -= 1
+
     async def run(self) -> None:
-        """Work until told to stop. First of all, what a bridge that died was working on is free again."""
+        """Work until told to stop."""
         async with asyncio.TaskGroup() as group:
             await self._join()
             if self._store.is_shared:
@@ -106,6 +129,7 @@ class Worker:
     async def _work(self) -> None:
         while not self._stopping:
             self._woken.clear()
+            await self._let_acknowledge()
             try:
                 found = await self._look()
             except Unavailable as error:
@@ -117,11 +141,23 @@ class Worker:
             if not (found.sorted or found.taken):
                 await self._rest(found.due_at)
 
+    async def _let_acknowledge(self) -> None:
+        """While many deliveries come in, wait for as long as we can."""
+        until = monotonic() + YIELDS
+        while self._is_rushed and monotonic() < until and not self._stopping:  # noqa: ASYNC110 a rate, no event
+            await asyncio.sleep(_GAP)
+
+    @property
+    def _is_rushed(self) -> bool:
+        is_fast = len(self._received) == MANY and monotonic() - self._received[0] < MANY / RUSH
+        return is_fast or self._receiving >= MANY
+
     async def _look(self) -> _Round:
         """Sort what is new and take what is due, in one commit."""
-        room = self._settings.concurrency - len(self._running)
+        batch = SMALL_BATCH if self._is_rushed else BATCH
+        room = min(self._settings.concurrency - len(self._running), batch)
         try:
-            found = await self._store.write(lambda c: self._round(c, room))
+            found = await self._store.write(lambda c: self._round(c, batch, room))
         except Unavailable:
             raise
         except Exception as error:  # noqa: BLE001 a bug on one delivery must not stop the others
@@ -133,9 +169,9 @@ class Worker:
                 self._tell(_key(one.changed))
         return found
 
-    def _round(self, connection: Connection, room: int) -> _Round:
+    def _round(self, connection: Connection, batch: int, room: int) -> _Round:
         now = self._desk.clock()
-        new = inbox.unsorted(connection, BATCH)
+        new = inbox.unsorted(connection, batch)
         outcomes = intake.sort(connection, new, self._inboxes, now) if new else []
         if self._store.is_shared:
             for key in {_key(one.changed) for one in outcomes if one.changed is not None}:
@@ -179,7 +215,7 @@ class Worker:
 
     async def _run(self, turn: Turn, subject: Subject) -> None:
         """A turn in a task of its own: a bug in one is told, and does not end the others."""
-        begun, ended = time.monotonic(), "failed"
+        begun, ended = monotonic(), "failed"
         try:
             await turn.run()
             ended = "done"
@@ -196,7 +232,7 @@ class Worker:
             except Unavailable as failure:
                 await self._put_back(subject, failure.message)
         finally:
-            log.event("turn", **named(subject), ended=ended, seconds=time.monotonic() - begun)
+            log.event("turn", **named(subject), ended=ended, seconds=monotonic() - begun)
 
     async def _put_back(self, subject: Subject, why: str) -> None:
         """The store failed a turn: when it works again, the turn is taken again."""
@@ -235,10 +271,15 @@ class Worker:
             running.news.tell()
 
     async def _join(self) -> None:
-        if self._store.is_shared:
-            await self._store.write(lambda c: leases.join(c, self._me))
-        else:
-            await self._store.write(leases.release_all)
+        """Until the store takes it: on a file, what a bridge that died was working on is free again."""
+        step = partial(leases.join, me=self._me) if self._store.is_shared else leases.release_all
+        while not self._stopping:
+            try:
+                return await self._store.write(step)
+            except Unavailable as error:
+                log.problem("store", why=error.message)
+                await asyncio.sleep(self._settings.patience.first_pause)
+        return None
 
     async def _leave(self) -> None:
         if self._store.is_shared:
@@ -258,16 +299,23 @@ class Worker:
                 log.problem("taken_for_dead", turns=len(self._running))
                 await self._cancel_all()
                 self._me = str(uuid.uuid4())
-                await self._store.write(lambda c: leases.join(c, self._me))
+                await self._join()
             self.wake()
 
     async def _keep_tidy(self) -> None:
         while True:
             try:
+                await self._look_for_marks()
                 await retention.forget(self._store, self._settings.keep, self._desk.clock())
             except Unavailable as error:
                 log.problem("store", why=error.message)
             await asyncio.sleep(retention.EVERY)
+
+    async def _look_for_marks(self) -> None:
+        """Say it at the start where Chatwoot drops what a lost post would be looked for by."""
+        for bot in self._settings.addresses:
+            if await self._store.read(partial(outbox.keeps_marks, bot=bot)) is False:
+                log.problem("mark_dropped", bot=bot, why="Chatwoot does not keep content_attributes")
 
     async def _drain(self) -> None:
         tasks = [running.task for running in self._running.values()]

@@ -136,11 +136,16 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What a customer asks, with what was said before (oldest first), as the decision needs it."""
+    """What a customer asks, with what was said before (oldest first), as the decision needs it.
+
+    `language` is the channel's hint, a tag such as `de-CH`; `inbox` names where it was asked; both may be "".
+    """
 
     text: str
     history: tuple[str, ...] = ()
     was_clarified: bool = False
+    language: str = ""
+    inbox: str = ""
 
 
 @dataclass(frozen=True, slots=True)

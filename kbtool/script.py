@@ -21,6 +21,8 @@ _BETWEEN_CJK = regex.compile(
     r"(?<=[\p{Han}\p{Hiragana}\p{Katakana}\p{P}])\s+|\s+(?=[\p{Han}\p{Hiragana}\p{Katakana}])"
 )
 _NOT_WORD = regex.compile(r"[^\p{L}\p{N}]+")
+_ACCENTS = regex.compile(r"[\u0300-\u036f]")
+_ACCENTED = regex.compile(r"\p{Latin}[\p{Latin}\p{M}]*")
 _STRAIGHT = str.maketrans("‘’‛ʼ´“”„‟", "'" * 5 + '"' * 4)
 
 
@@ -70,6 +72,18 @@ def fold(text: str) -> str:
     """
     folded = " ".join(unicodedata.normalize("NFKC", straight_quotes(text)).casefold().split())
     return _BETWEEN_CJK.sub("", folded)
+
+
+def plain(text: str) -> str:
+    """The text as customers' phrases are looked for: folded, and without the accents that they leave out.
+
+    The voicing marks of kana stay: they make another word.
+    """
+    folded = fold(text)
+    if folded.isascii():
+        return folded
+    bare = _ACCENTED.sub(lambda m: _ACCENTS.sub("", unicodedata.normalize("NFD", m[0])), folded)
+    return bare.replace("œ", "oe")
 
 
 def as_pattern(text: str) -> regex.Pattern[str] | None:

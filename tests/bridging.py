@@ -28,7 +28,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from bridge import signature
 from bridge.sandbox import BotSettings, DeliverySettings, Sandbox, SandboxSettings, create_sandbox
 from bridge.sandbox.records import ContactInbox, Conversation, MessageType
-from bridge.serve import address_of, bridge, listen, serving
+from bridge.serve import Bridge, address_of, bridge, listen, serving
 from bridge.settings import BridgeSettings, Mode, Patience, Route
 from kbtool.dify.client import DifyClient
 from kbtool.handoff import Policy
@@ -107,11 +107,13 @@ class Proxy:
     """What stands before Chatwoot and fails as told: each post of a message takes the next fault.
 
     "lost": the post arrives, its answer does not. "down": 503 at once. "refused": 422. "busy": 429.
+    With `drops_marks` it is one that forgets what it does not know in `content_attributes`.
     """
 
     app: ASGIApp
     faults: list[str] = field(default_factory=list)
     posts: int = 0
+    drops_marks: bool = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         is_post = (
@@ -121,6 +123,8 @@ class Proxy:
             await self.app(scope, receive, send)
             return
         self.posts += 1
+        if self.drops_marks:
+            receive = _unmarked(await Request(scope, receive).json())
         fault = self.faults.pop(0) if self.faults else ""
         status = {"lost": 502, "down": 503, "refused": 422, "busy": 429}.get(fault)
         if status is None:
@@ -129,6 +133,16 @@ class Proxy:
         if fault == "lost":
             await self.app(scope, receive, _swallow)
         await JSONResponse({"error": f"as told: {fault}"}, status)(scope, receive, send)
+
+
+def _unmarked(body: dict[str, Any]) -> Receive:
+    """The request's body as a Chatwoot reads it that knows no attributes but its own."""
+    content = json.dumps(body | {"content_attributes": {}}).encode()
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": content, "more_body": False}
+
+    return receive
 
 
 async def _swallow(_: Any) -> None:
@@ -149,15 +163,17 @@ class Stand:
     ops: str = ""
 
     @asynccontextmanager
-    async def bridge(self, **changes: Any) -> AsyncIterator[None]:
+    async def bridge(
+        self, *, clock: Callable[[], float] = time.time, **changes: Any
+    ) -> AsyncIterator[Bridge]:
         """A bridge on the store and the port of the last one."""
         hooks, ops = listen("127.0.0.1", self.port), listen("127.0.0.1", 0)
         self.ops = address_of(ops)
         async with (
-            bridge(replace(self.settings, **changes), self.chat, self.http) as running,
+            bridge(replace(self.settings, **changes), self.chat, self.http, clock) as running,
             serving((running.app, hooks), (running.ops, ops)),
         ):
-            yield
+            yield running
 
     def ask(self, text: str | None, visit: ContactInbox | None = None) -> ContactInbox:
         """A customer writes: a new one, or the one who came before."""
@@ -203,17 +219,17 @@ class Stand:
             await asyncio.sleep(0.01)
         raise AssertionError(f"{word!r} is not in {await self.trace(visit)}")
 
-    async def deliver(self, body: bytes, *, delivery: str = "", **headers: str) -> int:
-        """The status of a delivery that is signed as Chatwoot signs, but for `headers`."""
+    async def deliver(self, body: bytes, *, delivery: str = "", to: str = "", **headers: str) -> int:
+        """The status of a delivery to the bot, or `to`, signed as Chatwoot signs, but for `headers`."""
         timestamp = str(int(time.time()))
-        (route,) = self.settings.routes
+        route = self.settings.routes[0]
         right = {
             "X-Chatwoot-Timestamp": timestamp,
             "X-Chatwoot-Signature": signature.sign(body, timestamp, route.secret),
             "X-Chatwoot-Delivery": delivery or str(uuid.uuid4()),
         }
         given = {name.replace("_", "-"): value for name, value in headers.items()}
-        url = f"http://127.0.0.1:{self.port}/webhooks/chatwoot/{route.name}"
+        url = to or f"http://127.0.0.1:{self.port}/webhooks/chatwoot/{route.address}"
         return (await self.http.post(url, content=body, headers=right | given)).status_code
 
     async def until(self, is_so: Callable[[], bool]) -> None:

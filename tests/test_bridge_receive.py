@@ -7,6 +7,7 @@ import json
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 from sqlalchemy import create_engine, text
 
 from bridge import signature
+from bridge.settings import Mode
 from tests.bridging import Said, Stand, stand
 from tests.server import run
 from tests.test_bridge_events import SAMPLES, body_of
@@ -40,8 +42,13 @@ def rows(folder: Path, query: str) -> list[Any]:
         engine.dispose()
 
 
-def question(number: int = 9001) -> bytes:
+def question(number: int = 9001, *, conversation: int = 0) -> bytes:
     body = body_of("message_created_incoming_text_web")
+    if conversation:
+        body |= {
+            "conversation": body["conversation"] | {"id": conversation},
+            "content": "How long may I wait?",
+        }
     return json.dumps(body | {"id": number}).encode()
 
 
@@ -137,6 +144,54 @@ def test_a_body_over_the_bound_is_refused_before_it_is_all_there(tmp_path: Path,
                 writer.write(part if "Length" in framing else b"%x\r\n%s\r\n" % (len(part), part))
             assert b" 413 " in await asyncio.wait_for(reader.readline(), 10)
             writer.close()
+
+    run(scenario())
+
+
+# Account webhooks, and servers that do not sign
+
+
+def test_an_account_webhook_has_an_address_and_a_secret_of_its_own(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with stand(tmp_path, {}) as at:
+            (bot,) = at.settings.routes
+            drafts = replace(bot, name="drafts", secret="another", is_account=True, mode=Mode.DRAFT)
+            base = f"http://127.0.0.1:{at.port}/webhooks/chatwoot"
+            async with at.bridge(routes=(drafts, bot)):
+                assert await at.deliver(question(), to=f"{base}/account/drafts") == 401  # the bot's secret
+                assert await at.deliver(question(), to=f"{base}/drafts") == 404
+                at.settings = replace(at.settings, routes=(drafts,))
+                assert await at.deliver(question(), to=f"{base}/account/drafts") == 200
+                assert await at.deliver(question(), to=f"{base}/kbtool") == 401
+                kept = "select distinct bot from messages"
+                await at.until(lambda: rows(tmp_path, kept) == [("account/drafts",)])
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("is_account", [False, True])
+def test_where_the_server_does_not_sign_the_address_is_the_secret(tmp_path: Path, is_account: bool) -> None:
+    async def scenario() -> None:
+        async with stand(tmp_path, {}) as at:
+            route = replace(at.settings.routes[0], secret="long-and-random", is_signed=False)
+            route = replace(route, is_account=is_account)
+            base = f"http://127.0.0.1:{at.port}/webhooks/chatwoot/{route.address}"
+            async with at.bridge(routes=(route,)):
+                for wrong in ("", "/wrong", "/long-and-random-2", "/long-and-rando"):
+                    assert (await at.http.post(base + wrong, content=question())).status_code == 401
+                assert await at.deliver(question(), to=base) == 401  # a signature does not open it
+                assert (await at.http.post(f"{base}/long-and-random", content=question())).status_code == 200
+                await at.until(lambda: rows(tmp_path, "select count(*) from messages") == [(1,)])
+
+    run(scenario())
+
+
+def test_a_route_that_is_signed_takes_nothing_by_a_secret_address(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with running(tmp_path) as at:
+            (route,) = at.settings.routes
+            base = f"http://127.0.0.1:{at.port}/webhooks/chatwoot/{route.address}"
+            assert (await at.http.post(f"{base}/{route.secret}", content=question())).status_code == 401
 
     run(scenario())
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import delete, update
 
 from bridge import watchdog
 from bridge.chatwoot import listing
@@ -83,7 +83,7 @@ def test_one_that_waited_for_too_long_meanwhile_goes_to_a_person_and_not_to_the_
                 await asyncio.sleep(0.3)
                 assert at.replies(visit) == [ENGLISH.handoff]
                 (note,) = at.notes(visit)
-                assert "unanswered" in note
+                assert "[unanswered]" in note
                 assert at.dify.asked == []
 
     run(scenario())
@@ -110,12 +110,15 @@ def test_a_dead_letter_goes_to_a_person_once_without_any_user_token(tmp_path: Pa
 
 def test_an_answered_customer_is_left_alone_however_long_ago(tmp_path: Path) -> None:
     async def scenario() -> None:
-        async with standing(tmp_path) as at, at.bridge(unanswered=0.1):
-            visit = at.ask(QUESTION)
-            await at.until(lambda: at.replies(visit) == [ANSWER])
-            await asyncio.sleep(0.5)
-            assert at.replies(visit) == [ANSWER]
-            assert at.status(visit) == "pending"
+        async with standing(tmp_path) as at:
+            async with at.bridge():
+                visit = at.ask(QUESTION)
+                await at.until(lambda: at.replies(visit) == [ANSWER])
+                await at.sandbox.settle()
+            async with at.bridge(unanswered=0.1):
+                await asyncio.sleep(0.5)
+                assert at.replies(visit) == [ANSWER]
+                assert at.status(visit) == "pending"
 
     run(scenario())
 
@@ -129,6 +132,27 @@ def test_what_waits_for_somebody_elses_bot_is_not_touched(tmp_path: Path) -> Non
             async with at.bridge(routes=(others,), unanswered=0.1):
                 await asyncio.sleep(0.5)
                 assert at.replies(visit) == at.notes(visit) == []
+                assert at.status(visit) == "pending"
+
+    run(scenario())
+
+
+def test_an_account_webhook_leaves_what_is_pending_to_whose_bot_it_waits_for(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with standing(tmp_path, token="") as at:
+            async with at.bridge():
+                visit = at.ask(QUESTION)
+                await at.until(lambda: at.replies(visit) == [ANSWER])
+            with visit_store(at.settings.store, writes=True) as connection:
+                # As if an account webhook had brought it, and nobody had answered.
+                for table in (conversations, messages):
+                    connection.execute(update(table).values(bot="account/desk"))
+                connection.execute(delete(messages).where(messages.c.role != "customer"))
+            (route,) = at.settings.routes
+            desk = replace(route, bot="desk", is_account=True, mode=Mode.DRAFT)
+            async with at.bridge(routes=(desk,), unanswered=0.1):
+                await asyncio.sleep(0.5)
+                assert at.notes(visit) == []
                 assert at.status(visit) == "pending"
 
     run(scenario())

@@ -189,12 +189,19 @@ def test_a_tuned_threshold_is_written_with_comments_kept(shop: Path) -> None:
         "  relevant: [{doc: returns, section: [Costs]}]\n  answer: {must_contain: ['6.50']}\n"
         for i in range(50)
     )
+    questions += "- {id: moon, question: tickets to the moon, answerable: false}\n"
     (shop / "golden.yaml").write_text(questions, encoding="utf-8")
     (shop / "kb.toml").write_text(KB + "[handoff]\n# where we began\nthreshold = 0.5\n", encoding="utf-8")
     kbtool("ingest", "--yes", cwd=shop)
     estimate = kbtool("eval", "run", "--target", "retrieval", cwd=shop)
     assert "estimate" in estimate.stdout
     assert kbtool("tune", "--write", cwd=shop).returncode == 1
+    before = (shop / "kb.toml").read_text(encoding="utf-8")
+    accepted = kbtool("tune", "--write", "--accept-estimate", cwd=shop)
+    assert accepted.returncode == 0, accepted.stderr
+    assert "estimated = " in (shop / "kb.toml").read_text(encoding="utf-8")
+    assert "tuned = " not in (shop / "kb.toml").read_text(encoding="utf-8")
+    (shop / "kb.toml").write_text(before, encoding="utf-8")
     run = json.loads(kbtool("eval", "run", "--json", cwd=shop).stdout)
     done = kbtool("tune", "--write", cwd=shop)
     assert done.returncode == 0, done.stderr
@@ -205,6 +212,18 @@ def test_a_tuned_threshold_is_written_with_comments_kept(shop: Path) -> None:
     again = kbtool("tune", "--write", cwd=shop)
     assert (again.returncode, "nothing was written" in again.stdout) == (0, True)
     assert (shop / "kb.toml").read_text(encoding="utf-8") == text
+
+    raised = kbtool("tune", "--raise", "0.97", cwd=shop)
+    assert (raised.returncode, "threshold" in raised.stdout, "-> 0.97" in raised.stdout) == (0, True, True)
+    text = (shop / "kb.toml").read_text(encoding="utf-8")
+    assert "threshold = 0.97" in text
+    assert 'raised = "' in text
+    lower = kbtool("tune", "--raise", "0.5", cwd=shop)
+    assert (lower.returncode, "raises nothing" in lower.stderr) == (1, True)
+
+    (shop / "kb.toml").write_text(text.replace("[dify]", "[retrieval]\ntop_k = 3\n[dify]"), encoding="utf-8")
+    changed = kbtool("tune", "--write", cwd=shop)
+    assert (changed.returncode, "retrieval settings changed" in changed.stderr) == (1, True)
 
 
 BAD = {

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kbtool.errors import ConfigError
+from kbtool.evaluate.canaries import choose
 from kbtool.evaluate.compare import (
     Baseline,
     Comparison,
@@ -61,6 +62,28 @@ def test_other_settings_are_refused_with_the_reason():
     refused = compare(pinned(run(a=PASS)), run(a=FAIL), other)
     assert isinstance(refused, NotComparable)
     assert SPEC.fingerprint in refused.reason
+
+
+def test_an_app_that_searches_otherwise_is_refused_though_its_settings_read_the_same():
+    before, now = invented_run(), invented_run()
+    baseline = pin(before, SPEC, date="2026-11-14", why="pin", again={}, canaries=choose(before))
+    assert isinstance(compare(baseline, now, SPEC), Comparison)
+
+    def scored(result: Result) -> Result:
+        cited = tuple(replace(found, score=(found.score or 0.0) / 2) for found in result.reply.cited)
+        return replace(result, reply=replace(result.reply, cited=cited))
+
+    refused = compare(baseline, [scored(result) for result in now], SPEC)
+    assert isinstance(refused, NotComparable)
+    assert "searches in another way than at the pin of 2026-11-14" in refused.reason
+    assert "5 moved" in refused.reason
+    assert Baseline.from_json(baseline.to_json(), name="main") == baseline
+    # Word statistics move with every page that is added; vectors do not.
+    edited, moved = replace(SPEC, corpus_hash="other"), [scored(result) for result in now]
+    assert isinstance(compare(baseline, moved, edited), Comparison)
+    semantic = replace(edited, retrieval={"search_method": "semantic_search"})
+    same = replace(baseline, fingerprint=semantic.fingerprint)
+    assert isinstance(compare(same, moved, semantic), NotComparable)
 
 
 def test_another_threshold_does_not_read_as_a_loss_of_the_knowledge_base():

@@ -52,7 +52,7 @@ def test_every_command_and_option_in_the_documents_exists(document: str) -> None
     code = "\n".join(re.findall(r"```.*?```|`[^`]*`", prose, re.DOTALL))
     for called in re.findall(r"(?<![/\w])kbtool ((?:[a-z]+ ?)+)((?:--[a-z-]+[^\n`]*)?)", code):
         words = called[0].split()
-        name = next((" ".join(words[:n]) for n in (2, 1) if " ".join(words[:n]) in known), None)
+        name = next((" ".join(words[:n]) for n in (3, 2, 1) if " ".join(words[:n]) in known), None)
         assert name, f"there is no command kbtool {called[0]}"
         assert set(re.findall(r"--[a-z-]+", called[1])) <= known[name] | {"--help"}, called
 

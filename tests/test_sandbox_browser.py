@@ -52,6 +52,26 @@ def open_page(browser: Browser, address: str, width: int, complaints: list[str])
     return page
 
 
+def test_a_fault_is_switched_on_and_off_again(browser: Browser, address: str) -> None:
+    complaints: list[str] = []
+    page = open_page(browser, address, 1280, complaints)
+    page.get_by_text("Faults").click()
+    page.get_by_label("The next post of a message").select_option("is refused with 500")
+    page.get_by_label("Webhooks come").select_option("twice, under two ids")
+    page.get_by_role("button", name="Switch").click()
+    expect(page.locator("#faults-on")).to_have_text("2")
+    ask(page, ANSWERED)
+    expect(page.locator("#chat-log .message.bot")).to_have_count(1, timeout=30_000)
+    page.reload()
+    page.get_by_text("Faults").click()
+    expect(page.locator("#faults-on")).to_have_text("1")  # the refusal was used up
+    page.get_by_label("Webhooks come").select_option("once")
+    page.get_by_role("button", name="Switch").click()
+    expect(page.locator("#faults-on")).to_be_hidden()
+    assert complaints == []
+    page.close()
+
+
 def test_an_answer_comes_with_its_source_and_a_handoff_shows_on_both_sides(
     browser: Browser, address: str
 ) -> None:

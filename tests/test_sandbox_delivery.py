@@ -231,6 +231,21 @@ def test_shuffled_deliveries_all_arrive_once_and_the_same_seed_gives_the_same_or
     assert order() == first
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "10.0.0.5", "[::1]", "169.254.1.1"])
+def test_a_private_address_gets_nothing_where_chatwoot_does_not_allow_it(host: str) -> None:
+    receiver = Receiver()
+    bot = replace(BOT, url=f"http://{host}/bot")
+    assert say(receiver, replace(FAST, private_network=False), bot=bot)[0] == "open"
+    assert receiver.requests == []
+    assert say(receiver, FAST, bot=bot)[0] == "pending"
+
+
+def test_a_public_address_is_reached_all_the_same() -> None:
+    receiver = Receiver()
+    bot = replace(BOT, url="http://93.184.215.14/bot")
+    assert say(receiver, replace(FAST, private_network=False), bot=bot)[0] == "pending"
+
+
 def test_a_closed_sandbox_drops_what_is_on_its_way() -> None:
     async def scenario() -> int:
         receiver = Receiver((0,))

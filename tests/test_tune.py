@@ -7,6 +7,7 @@ import random
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import binom
 
 from kbtool.evaluate.record import Outcome, QuestionKind, Result
 from kbtool.tune import (
@@ -20,6 +21,7 @@ from kbtool.tune import (
     upper_bound,
     walk,
 )
+from kbtool.tune.walk import curve
 from tests.data.invented_run import invented_run, judged
 
 PASS, FAIL = Outcome.PASS, Outcome.FAIL
@@ -47,6 +49,29 @@ def test_how_many_mistakes_a_set_allows(budget, needed, allowed):
     assert tuple(promise.allowed(n) for n in (30, 50, 75, 100, 150, 200, 300, 400, 500)) == allowed
     assert promise.needed == needed
     assert (promise.allowed(needed - 1), promise.allowed(needed)) == (-1, 0)
+
+
+@pytest.mark.parametrize("budget", [0.01, 0.03, 0.05, 0.1, 0.3])
+@pytest.mark.parametrize("confidence", [0.8, 0.9, 0.99])
+def test_the_allowance_is_the_exact_binomial_tail(budget, confidence):
+    promise = Promise(budget, confidence)
+    for n in [*range(1, 120), 200, 500, 1000, 3000]:
+        k, delta = promise.allowed(n), 1 - confidence
+        assert k < 0 or binom.cdf(k, n, budget) <= delta * (1 + 1e-9)
+        assert binom.cdf(k + 1, n, budget) > delta * (1 - 1e-9)
+
+
+@given(rows_of, st.sampled_from([0.02, 0.05, 0.10]), st.sampled_from([0.8, 0.9, 0.95]))
+def test_a_walk_stops_where_the_binomial_tail_says(rows, budget, confidence):
+    """In: the tail at the mistakes made is within δ. Out: with the next score's mistakes it would not be."""
+    threshold, n, delta = walk(rows, Promise(budget, confidence)), len(rows), 1 - confidence
+    if threshold is None:
+        return
+    assert binom.cdf(count_at(rows, threshold).wrong, n, budget) <= delta * (1 + 1e-9)
+    below = {r.score for r in rows if r.score is not None and r.score < threshold}
+    tails = {score: binom.cdf(count_at(rows, score).wrong, n, budget) for score in below}
+    may_come_in = [score for score, tail in tails.items() if tail <= delta * (1 - 1e-9)]
+    assert all(score > threshold - 0.0201 for score in may_come_in), "only rounding up leaves one out"
 
 
 def test_bounds_of_a_rate():
@@ -111,6 +136,12 @@ def test_a_walk_never_takes_more_mistakes_than_are_allowed(rows, budget, confide
         assert round(threshold * 100) / 100 == threshold
 
 
+@given(rows_of)
+def test_the_curve_is_the_count_at_each_score(rows):
+    scores = sorted({row.score for row in rows if row.score is not None})
+    assert curve(rows) == tuple(count_at(rows, score) for score in scores)
+
+
 @given(rows_of, st.randoms())
 def test_the_order_of_the_questions_does_not_matter(rows, rng):
     shuffled = rows.copy()
@@ -143,7 +174,9 @@ def test_a_first_tuning_proposes_and_says_for_what_it_holds():
     proposal = tune(results(190, [0.8] * 5 + [0.4] * 5), current=0.5)
     assert (proposal.threshold, proposal.advice, proposal.reason) == (0.6, Advice.PROPOSE, "tuned")
     assert "90% confidence at most 5 in 100" in proposal.sentence
-    assert "as long as conversations resemble these questions" in proposal.sentence
+    assert "200 questions allow 5" in proposal.sentence
+    assert "this one tuning, as long as conversations resemble these questions" in proposal.sentence
+    assert "0% that no page answers, 0% critical" in proposal.sentence
     assert proposal.count is not None
     assert (proposal.count.answered, proposal.count.wrong, proposal.allowed) == (195, 5, 5)
 
@@ -152,7 +185,7 @@ def test_too_few_questions_keep_the_current_value_and_say_how_many_are_missing()
     proposal = tune(results(38, []), current=0.62)
     assert (proposal.threshold, proposal.reason) == (None, "few-questions")
     assert "stays at 0.62" in proposal.sentence
-    assert "takes 45 questions, 38 are given, 7 are missing" in proposal.sentence
+    assert "45 questions needed, 38 given, 7 missing" in proposal.sentence
 
 
 @pytest.mark.parametrize(
@@ -160,12 +193,25 @@ def test_too_few_questions_keep_the_current_value_and_say_how_many_are_missing()
     [
         ([judged(f"q{i}", score=None) for i in range(50)], "no-scores"),
         ([judged(f"q{i}", can_answer=False) for i in range(50)], "no-scores"),
-        ([judged(f"q{i}", FAIL) for i in range(50)], "no-safe-threshold"),
+        ([judged(f"q{i}", FAIL) for i in range(50)], "one-class"),
+        (results(60, []), "one-class"),
+        (results(48, [0.95, 0.95]), "no-safe-threshold"),
         (results(4, [0.95] + [0.2] * 95), "floor"),
         (results(97, []) + [judged(f"e{i}", Outcome.ERROR) for i in range(3)], "many-errors"),
-        ([], "few-questions"),
+        ([], "empty-run"),
+        ([judged("t", kind=QuestionKind.SMALLTALK)], "empty-run"),
     ],
-    ids=["no scores", "nothing may be sent", "all wrong", "floor", "errors", "empty"],
+    ids=[
+        "no scores",
+        "nothing may be sent",
+        "all wrong",
+        "all right",
+        "wrong at the top",
+        "floor",
+        "errors",
+        "empty",
+        "small talk only",
+    ],
 )
 def test_when_nothing_can_be_promised_nothing_is_proposed(run, reason):
     proposal = tune(run, current=0.5)
@@ -173,11 +219,26 @@ def test_when_nothing_can_be_promised_nothing_is_proposed(run, reason):
     assert "stays at 0.50" in proposal.sentence
 
 
-def test_all_right_answers_everything():
-    proposal = tune(results(60, []), current=0.5)
+def test_a_run_of_one_class_says_what_it_lacks():
+    right, wrong = tune(results(60, []), current=0.5), tune(results(0, [0.3] * 60), current=0.5)
+    assert "all 60 answers are right" in right.sentence
+    assert "all 60 answers are wrong" in wrong.sentence
+
+
+def test_wrong_answers_that_are_never_sent_leave_nothing_to_be_afraid_of():
+    refused = [judged(f"u{i}", answerable=False, can_answer=False) for i in range(5)]
+    proposal = tune([*results(60, []), *refused], current=0.5)
     assert proposal.threshold == 0.9
     assert proposal.count is not None
-    assert proposal.count.coverage == 1
+    assert (proposal.count.answered, proposal.count.wrong) == (60, 0)
+
+
+def test_settings_that_changed_since_the_run_keep_the_threshold():
+    proposal = tune(
+        results(190, [0.8] * 5 + [0.4] * 5), current=0.5, changed=("retrieval settings", "dataset")
+    )
+    assert (proposal.threshold, proposal.reason) == (None, "settings-changed")
+    assert "stays at 0.50: since this run the retrieval settings and dataset changed" in proposal.sentence
 
 
 def test_smalltalk_is_not_counted_and_unanswerable_questions_are():
@@ -198,9 +259,10 @@ def test_an_answer_that_may_not_be_sent_is_unanswered_at_every_threshold():
 
 def test_from_retrieval_alone_it_is_an_estimate_and_says_so():
     run = [judged(f"q{i}", answer=None, right=False, can_answer=False) for i in range(60)]
-    proposal = tune(run, current=0.5)
+    missed = [judged(f"m{i}", FAIL, answer=None, score=0.4) for i in range(5)]
+    proposal = tune([*run, *missed], current=0.5)
     assert proposal.is_estimate
-    assert proposal.threshold == 0.7
+    assert proposal.threshold == 0.55
     assert "promises nothing" in proposal.sentence
     assert "confidence" not in proposal.sentence
 

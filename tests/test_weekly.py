@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from kbtool.canary import Canary, Drift, Seen, check
 from kbtool.cli.verdict import write_report
 from kbtool.config import Settings, load
 from kbtool.corpus import load as load_corpus
 from kbtool.errors import ExportError, RunInvalid
+from kbtool.evaluate.canaries import choose
 from kbtool.evaluate.history import before, find_run, last_week
 from kbtool.evaluate.metrics import Rate
 from kbtool.evaluate.project import Ask, Project
@@ -141,6 +143,8 @@ def test_a_threshold_of_another_model_is_not_kept(
     project: Callable[[], Project], server: Callable[..., Server], tmp_path: Path
 ) -> None:
     wait(ingest(server(), project()))
+    with (tmp_path / "golden.yaml").open("a", encoding="utf-8") as golden:  # where wrong answers begin
+        golden.write("- {id: moon, question: how do I look after the moon, answerable: false}\n")
     text = (tmp_path / "kb.toml").read_text(encoding="utf-8")
     tuned = '[handoff]\nbudget = 0.3\nfloor = 0.9\nrun = "r"\nfingerprint = "{}"\n'
     mine = wait(evaluate(server(), project())).spec.fingerprint
@@ -237,3 +241,22 @@ def test_a_server_that_died_is_not_asked_for_hours(
 def many(project: Project, count: int) -> GoldenSet:
     questions = project.questions.questions
     return GoldenSet(tuple(replace(questions[i % 10], id=f"q{i}") for i in range(count)))
+
+
+def test_the_canaries_of_a_run_hold_when_they_are_asked_again_and_not_after_other_pages(
+    project: Callable[[], Project], server: Callable[..., Server], tmp_path: Path
+) -> None:
+    async def ask(canaries: tuple[Canary, ...]) -> Drift:
+        async with server().client() as client:
+            return await check(client, canaries)
+
+    wait(ingest(server(), project()))
+    canaries = choose(wait(evaluate(server(), project())).results)
+    assert len(canaries) == 5
+    assert wait(ask(canaries)).seen == (Seen.SAME,) * 5
+    for topic in TOPICS:
+        page = tmp_path / "exports" / f"{topic}.md"
+        page.write_text(f"# The {topic}\n\n## Care\n\nNever rinse the {topic}.\n", encoding="utf-8")
+    wait(ingest(server(), project()))
+    changed = wait(ask(canaries))
+    assert (changed.is_stale, changed.has_moved) == (True, False)

@@ -16,7 +16,7 @@ import httpx
 from httpx_aiohttp import HttpxAiohttpClient
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
@@ -112,7 +112,7 @@ class Sandbox:
 
     async def _fail(self, fault: CallFault, carry_out: Callable[[], Response]) -> Response:
         """What the call comes to under `fault`. What is late happens without its caller too."""
-        as_told = JSONResponse({"error": f"switched on in the sandbox: {fault.kind}"}, fault.status)
+        as_told = _failure(fault.status)
         match fault.kind:
             case "refused":
                 return as_told
@@ -195,6 +195,16 @@ def _number(value: str) -> int:
     if not (value.isascii() and value.isdigit()):
         raise access.not_found()
     return int(value)
+
+
+def _failure(status: int) -> Response:
+    """What such a status comes with: rack-attack's 429 and a proxy's page are no JSON."""
+    if status == 429:
+        return PlainTextResponse("Retry later\n", status)
+    if status in (502, 503, 504):
+        page = f"<html><body><center><h1>{status}</h1></center><hr><center>nginx</center></body></html>"
+        return HTMLResponse(page, status)
+    return JSONResponse({"error": "switched on in the sandbox"}, status)
 
 
 async def _refuse(_: Request, refused: Exception) -> Response:

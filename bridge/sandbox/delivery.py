@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
+import ipaddress
 import json
 import logging
 import random
@@ -147,6 +148,9 @@ class Deliveries:
                 "X-Chatwoot-Signature": signature(delivery.receiver.secret, timestamp, body),
             }
         try:
+            host = httpx.URL(delivery.receiver.url).host
+            if not self._settings.private_network and not await _is_public(host):
+                return f"Hostname '{host}' has no public ip addresses"
             # Not the client's own time-out: an in-process transport has none
             async with asyncio.timeout(self._settings.timeout_seconds):
                 answer = await self._http.post(
@@ -159,7 +163,7 @@ class Deliveries:
     def _give_up(self, delivery: Delivery) -> None:
         event, outcome = delivery.event, delivery.outcomes[-1]
         log.warning(
-            "event=webhook_failed name=%s delivery=%s attempts=%d outcome=%s",
+            "event=webhook_failed name=%s delivery=%s attempts=%d outcome=%r",
             event.name, delivery.id, len(delivery.outcomes), outcome,
         )  # fmt: skip
         is_opening = event.name in _OPENING and isinstance(delivery.receiver, Bot)
@@ -169,3 +173,12 @@ class Deliveries:
             and not self._settings.keep_pending_on_bot_failure
         ):
             self._bot_failed(event.account_id, event.conversation_id)
+
+
+async def _is_public(host: str) -> bool:
+    """Whether any of the host's addresses is one of the internet's [ssrf_filter]."""
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(host, None)
+    except OSError:
+        return False
+    return any(ipaddress.ip_address(address[0]).is_global for *_, address in found)

@@ -58,10 +58,12 @@ class UserSettings:
 
 @dataclass(frozen=True, slots=True)
 class DeliverySettings:
-    """How webhooks are sent. The values are Chatwoot's own; `shuffle_seed` is for tests.
+    """How webhooks are sent. The values are Chatwoot's own, but for `private_network`, since a sandbox stands
+    on loopback; `shuffle_seed` is for tests.
 
     timeout_seconds   WEBHOOK_TIMEOUT; here one clock over opening and reading
     attempts          of a bot's webhook that is answered 429 or 500; everything else is final
+    private_network   SAFE_FETCH_ALLOW_PRIVATE_NETWORK: without it, hosts without a public address get nothing
     concurrency       Sidekiq's; nothing keeps the order of two deliveries
     shuffle_seed      each delivery waits a random time up to `shuffle_seconds` before it is sent
     """
@@ -71,6 +73,7 @@ class DeliverySettings:
     retry_seconds: float = 3.0
     concurrency: int = 10
     keep_pending_on_bot_failure: bool = False
+    private_network: bool = True
     shuffle_seed: int | None = None
     shuffle_seconds: float = 0.05
 

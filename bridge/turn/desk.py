@@ -5,11 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from bridge.answering import Answering
 from bridge.chatwoot.client import ChatwootClient
 from bridge.conversation import Facts
 from bridge.settings import BridgeSettings, Mode, Patience, Route
+from bridge.speech import Manner
 from bridge.store import Store
 
 
@@ -40,3 +42,12 @@ class Desk:
     def patience(self, address: str, facts: Facts) -> Patience:
         route = self.route(address, facts)
         return self.settings.patience_of(route) if route else self.settings.patience
+
+    def manner(self, address: str, facts: Facts) -> Manner:
+        """How to speak in the conversation now."""
+        route = self.route(address, facts)
+        if route is None:
+            return Manner(facts.channel)
+        now = self.clock()
+        back = route.hours.next_opening(now)
+        return Manner(facts.channel, route.language, route.forwarding, back, datetime.fromtimestamp(now, UTC))

@@ -88,6 +88,8 @@ class Posting:
                 return await self._sent(post, behind, None, "found in Chatwoot by its mark, not posted again")
             await self._set(post, State.SENDING)
         try:
+            if not is_begun and post.state is State.SENDING:
+                await self._require_marks()
             posted = await self._post(post)
         except Rejected as error:
             return await self._refused(post, behind, error)
@@ -119,7 +121,13 @@ class Posting:
             log.problem("post_unknown", **named(self._subject), kind=post.kind.value, status=error.status)
             if await self._turns_up(post):
                 return None
+            await self._require_marks()
             return await self._call(post)
+
+    async def _require_marks(self) -> None:
+        """What is not found was not posted, unless this Chatwoot drops what it would be found by."""
+        if await self._store.read(lambda c: outbox.keeps_marks(c, self._subject.bot)) is False:
+            raise Rejected("it cannot be told whether this was posted: Chatwoot does not keep our mark")
 
     async def _call(self, post: Planned) -> int:
         subject = self._subject
@@ -204,8 +212,9 @@ class Posting:
     def _advance(
         self, connection: Connection, post: Planned, behind: list[Planned], posted: int | None, told: Note
     ) -> list[Planned]:
-        """One post done and the next begun, or the turn ended, in one commit."""
-        leases.require(connection, self._subject, self._me)
+        """One post done and the next begun, or the turn ended, in one commit; that requires the lease too."""
+        if behind:
+            leases.require(connection, self._subject, self._me)
         now = self._desk.clock()
         outbox.set_post(
             connection, self._subject, post.number, State.SENT, now=now, posted=posted, notes=[told]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
 from time import monotonic
 
 from sqlalchemy import Connection
@@ -272,14 +271,7 @@ class Turn:
 
     @property
     def _manner(self) -> Manner:
-        """How to speak in this conversation now."""
-        facts = self._taken.facts
-        route = self._desk.route(self._taken.work.subject.bot, facts)
-        if route is None:
-            return Manner(facts.channel)
-        now = self._desk.clock()
-        back = route.hours.next_opening(now)
-        return Manner(facts.channel, route.language, route.forwarding, back, datetime.fromtimestamp(now, UTC))
+        return self._desk.manner(self._taken.work.subject.bot, self._taken.facts)
 
     @property
     def _mode(self) -> Mode:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from kbtool.cli import show
 from kbtool.cli.options import DEFAULT_CONFIG, Config, Json
-from kbtool.errors import ConfigError, Exit
+from kbtool.errors import Exit
 
 if TYPE_CHECKING:
     from kbtool.config import Settings
@@ -88,31 +88,14 @@ def _hold(settings: Settings) -> Hold:
 def _let_go(path: Path, settings: Settings) -> None:
     """No longer hold answers back, but for replies by a threshold that was measured under the old model."""
     from kbtool.hold import POLICY_STALE
+    from kbtool.policy_file import void_thresholds
 
     hold = _hold(settings)
-    if settings.handoff.tuned:
-        _void_threshold(path)
+    if settings.handoff.tuned:  # it was measured under the old model
+        void_thresholds(path)
         hold.put(POLICY_STALE, time.time())
     else:
         hold.lift()
-
-
-def _void_threshold(path: Path) -> None:
-    """The threshold of kb.toml was measured under another model: it is no longer a tuned one."""
-    import tomlkit
-
-    document = tomlkit.parse(path.read_text(encoding="utf-8"))
-    handoff: Any = document.get("handoff")
-    if handoff is None:
-        return
-    for name in ("run", "fingerprint", "tuned"):
-        handoff.pop(name, None)
-    half = path.with_suffix(".toml.part")
-    try:
-        half.write_text(tomlkit.dumps(document), encoding="utf-8")
-        half.replace(path)
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be written ({error})") from error
 
 
 def _show(report: Report, *, was_tuned: bool, as_json: bool) -> None:

@@ -37,6 +37,8 @@ def conclude(evaluation: Evaluation, *, as_json: bool, junit: Path | None = None
             typer.echo(f"stale: {stale}", err=True)
         typer.echo(evaluation.verdict.sentence)
         typer.echo(evaluation.proposal.sentence)
+        for taken in evaluation.proposal.taken:
+            typer.echo(str(taken))
         typer.echo(f"Report: {evaluation.report}")
     raise typer.Exit(evaluation.verdict.exit_code)
 
@@ -73,6 +75,7 @@ def summary(evaluation: Evaluation) -> dict[str, Any]:
         "stale": list(spec.stale),
         "threshold": proposal.threshold,
         "threshold_sentence": proposal.sentence,
+        "taken": {taken.intent: taken.n for taken in proposal.taken},
     }
 
 

@@ -25,7 +25,6 @@ from kbtool.config.tables import (
     Dify,
     Embedded,
     Evals,
-    Handoff,
     Llm,
     Mail,
     Notify,
@@ -33,6 +32,7 @@ from kbtool.config.tables import (
     Retrieval,
     Settings,
 )
+from kbtool.handoff_table import Handoff
 
 __all__ = [
     "ALWAYS",

@@ -18,6 +18,7 @@ from kbtool.config.strict import Table, lowered, shown
 from kbtool.dify.objects import Condition, DatasetProfile, RetrievalProfile
 from kbtool.errors import ConfigError
 from kbtool.handoff import Policy
+from kbtool.handoff_table import Handoff
 from kbtool.model import Kind
 from kbtool.sync.fields import BUILT_IN, FIELDS, PREFIX
 from kbtool.sync.form import Form
@@ -98,20 +99,6 @@ class Evals(Table):
     baselines: str = "evals/baselines"
     baseline: str = "main"
     concurrency: int = Field(default=4, ge=1, le=64)
-
-
-class Handoff(Table):
-    """The policy that evals measure and the bridge runs. 0.5 is only the value to start from."""
-
-    threshold: float = Field(default=0.5, ge=0, le=1)
-    budget: float = Field(default=0.05, gt=0, lt=1)
-    confidence: float = Field(default=0.90, gt=0, lt=1)
-    floor: float = Field(default=0.15, gt=0, lt=1)
-    clarify: bool = True
-    refusals: tuple[str, ...] = ()
-    fingerprint: str = ""
-    run: str = ""
-    tuned: str = ""
 
 
 class Reports(Table):
@@ -256,8 +243,4 @@ class Settings(Table):
 
     @property
     def policy(self) -> Policy:
-        return Policy(
-            threshold=self.handoff.threshold,
-            clarify=self.handoff.clarify,
-            refusals=self.handoff.refusals,
-        )
+        return self.handoff.policy

@@ -13,7 +13,9 @@ from dataclasses import asdict, dataclass, fields
 from fractions import Fraction
 from math import comb
 
+from kbtool.canary import Canary
 from kbtool.errors import ConfigError
+from kbtool.evaluate.canaries import seen
 from kbtool.evaluate.metrics import SMALLEST_SLICE
 from kbtool.evaluate.record import Outcome, Result, RunSpec
 
@@ -38,6 +40,7 @@ class Baseline:
 
     `flip_rate` is the share of the `reasks` questions that came out differently when they were asked a
     second time with nothing changed: the endpoint's own noise. None when nothing was asked twice.
+    `canaries` tell whether the app still searches in the same way.
     """
 
     run_id: str
@@ -50,6 +53,7 @@ class Baseline:
     flip_rate: float | None
     reasks: int
     questions: tuple[Pinned, ...]
+    canaries: tuple[Canary, ...] = ()
 
     @property
     def cautious_flip_rate(self) -> float:
@@ -65,7 +69,9 @@ class Baseline:
 
     def to_json(self) -> str:
         """One line a question, so that a re-pin reads well as a diff."""
-        head = {"format": _FORMAT, **{f.name: getattr(self, f.name) for f in fields(self)[:-1]}}
+        names = [f.name for f in fields(self) if f.name not in {"questions", "canaries"}]
+        head = {"format": _FORMAT, **{name: getattr(self, name) for name in names}}
+        head["canaries"] = [asdict(canary) for canary in self.canaries]
         lines = [json.dumps(asdict(q), ensure_ascii=False) for q in self.questions]
         body = json.dumps(head, ensure_ascii=False, indent=1)[:-2]
         questions = ",\n  ".join(lines)
@@ -176,7 +182,13 @@ class Settled:
 
 
 def pin(
-    results: Sequence[Result], spec: RunSpec, *, date: str, why: str, again: Mapping[str, bool]
+    results: Sequence[Result],
+    spec: RunSpec,
+    *,
+    date: str,
+    why: str,
+    again: Mapping[str, bool],
+    canaries: tuple[Canary, ...] = (),
 ) -> Baseline:
     """A baseline from a run; `again` is what came of asking (some of) the questions a second time."""
     judged = _judged(results)
@@ -202,6 +214,7 @@ def pin(
             )
             for i, r in sorted(judged.items())
         ),
+        canaries=canaries,
     )
 
 
@@ -214,6 +227,13 @@ def compare(baseline: Baseline, results: Sequence[Result], spec: RunSpec) -> Com
         return NotComparable(
             f"the baseline of {baseline.date} was measured under other settings "
             f"({baseline.fingerprint}, now {spec.fingerprint}): a difference would say nothing of the corpus"
+        )
+    drift = seen(results, baseline.canaries)
+    is_same_corpus = spec.corpus_hash == baseline.corpus_hash
+    if drift.has_moved and (is_same_corpus or not spec.scores_hang_on_corpus):
+        return NotComparable(
+            f"the app searches in another way than at the pin of {baseline.date}, though its settings read "
+            f"the same: {drift.sentence}; a difference would say nothing of the corpus"
         )
     if spec.k != baseline.k:
         return NotComparable(f"a hit is within {baseline.k} chunks in the baseline, within {spec.k} here")

@@ -156,6 +156,7 @@ class Result:
     top_score: float | None = None
     decision: str = ""
     decision_reason: str = ""
+    decision_detail: str = ""
     can_answer: bool = False
     is_correct: bool = False
     checks: tuple[Check, ...] = ()
@@ -192,6 +193,12 @@ class RunSpec:
     def is_whole(self) -> bool:
         """Whether all questions were asked of dataset and app: what may be pinned, published, remembered."""
         return self.is_finished and self.target == "both" and not self.tags
+
+    @property
+    def scores_hang_on_corpus(self) -> bool:
+        """Whether an edited page moves the scores of other pages' chunks, as word statistics do."""
+        is_lexical = self.embedding_model == "words-and-bigrams"
+        return is_lexical or self.retrieval.get("search_method") != "semantic_search"
 
     @property
     def fingerprint(self) -> str:

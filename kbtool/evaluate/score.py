@@ -48,6 +48,7 @@ def score(golden: Golden, reply: Reply, *, k: int, policy: Policy, target: str =
         top_score=top[0].score if top else None,
         decision=decision.action.value if decision else "",
         decision_reason=decision.reason.value if decision else "",
+        decision_detail=decision.detail if decision else "",
         can_answer=can_answer(answer, policy) if answer else bool(chunks and chunks[0].score is not None),
         is_correct=golden.answerable and (not first_failure(checked) if answer else outcome is Outcome.PASS),
         checks=checked,
@@ -70,7 +71,8 @@ def answer_of(golden: Golden, reply: Reply) -> Answer | None:
     if reply.answer is None:
         return None
     hits = tuple(Hit("", "", found.doc, found.text, found.score) for found in reply.cited)
-    return Answer(Question(golden.question, golden.history), reply.answer, hits)
+    question = Question(golden.question, golden.history, language=golden.lang, inbox=golden.inbox)
+    return Answer(question, reply.answer, hits)
 
 
 def _headline(

@@ -18,6 +18,7 @@ from kbtool.config import Settings
 from kbtool.dify.client import DifyClient
 from kbtool.dify.objects import Dataset
 from kbtool.errors import ConfigError, RunInvalid
+from kbtool.evaluate.canaries import choose
 from kbtool.evaluate.compare import Baseline, Comparison, NotComparable, compare, pin
 from kbtool.evaluate.gate import Verdict, judge, to_reask
 from kbtool.evaluate.history import (
@@ -42,6 +43,7 @@ from kbtool.evaluate.record import Golden, Outcome, Reply, Result, RunSpec
 from kbtool.evaluate.report import View
 from kbtool.evaluate.run import Asker, Resolver, read_replies, write_spec
 from kbtool.evaluate.score import score_all
+from kbtool.evaluate.threshold import changed_since, propose
 from kbtool.golden import Stale
 from kbtool.sync.plan import plan
 from kbtool.sync.waiting import Progress, quiet
@@ -121,13 +123,17 @@ async def run(
     return _conclude(project, folder, spec, replies, confirmed, strict=ask.strict)
 
 
-def reopen(project: Project, run_id: str) -> Evaluation:
-    """A finished run judged again from its files, under today's policy; nothing is asked."""
+def reopen(project: Project, run_id: str, *, by: tune.By | None = None) -> Evaluation:
+    """A finished run judged again from its files, under today's policy; nothing is asked.
+
+    `by` asks for a threshold for each language or inbox.
+    """
     folder, spec = find_run(project.settings, run_id)
     require_finished(spec)
+    changed = changed_since(project.settings, spec, find_run(project.settings, LATEST)[1])
     spec = replace(spec, threshold=project.settings.handoff.threshold)
     replies, confirmed = read_replies(folder / REPLIES), read_replies(folder / CONFIRMED)
-    return _conclude(project, folder, spec, replies, confirmed)
+    return _conclude(project, folder, spec, replies, confirmed, by=by, changed=changed)
 
 
 async def pin_run(project: Project, client: DifyClient, run_id: str, why: str) -> Path:
@@ -155,6 +161,7 @@ async def pin_run(project: Project, client: DifyClient, run_id: str, why: str) -
         date=spec.started[:10],
         why=why,
         again=_passes(questions, replies, evaluation.spec, project.settings),
+        canaries=choose(evaluation.results),
     )
     path = project.baseline_path
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -238,9 +245,11 @@ def _conclude(
     confirmed: dict[str, Reply],
     *,
     strict: bool = False,
+    by: tune.By | None = None,
+    changed: Sequence[str] = (),
 ) -> Evaluation:
     """Everything that follows from the replies."""
-    questions, handoff = fresh(project, spec), project.settings.handoff
+    questions = fresh(project, spec)
     results = score_all(questions, replies, spec, project.settings.policy)
     comparison = _compare(project, project.baseline, results, spec)
     confirmations = _passes(questions, confirmed, spec, project.settings)
@@ -265,14 +274,13 @@ def _conclude(
             watched_before=last is not None and last.watches_drop and last.baseline == pinned,
             strict=strict,
         ),
-        proposal=tune.tune(
+        proposal=propose(
+            project.settings,
+            spec,
             results,
-            tune.Promise(handoff.budget, handoff.confidence),
-            current=handoff.threshold,
-            # A threshold of other settings is not one that could be kept.
-            is_tuned=bool(handoff.run) and handoff.fingerprint == spec.fingerprint,
-            wanted_before=last is not None and last.wants_threshold and is_same,
-            floor=handoff.floor,
+            wanted_at=last.started if last is not None and last.wants_threshold and is_same else "",
+            by=by,
+            changed=changed,
         ),
         earlier=earlier,
     )

@@ -44,8 +44,6 @@ def serve(
     Routes stand in kb.toml, [bridge.routes]; --mode, --bot and --inbox make one where it has none. An edit of
     kb.toml is taken without a restart, or refused with its sentence.
     """
-    import asyncio
-
     from kbtool.cli.bridge.source import OnlyRoute, Source
 
     route = OnlyRoute(bot, mode, tuple(inbox or ()), is_untuned=untuned)
@@ -61,13 +59,13 @@ def serve(
     settings, table = source.read(), source.table()
     address = source.chatwoot_url()
 
-    from bridge.serve import listen
+    from bridge.serve import listen, run
 
     sockets = (
         listen(table.host, table.port, hint="Take another port: kbtool bridge serve --port …"),
         listen(table.ops_host, table.ops_port, hint="Take another port: kbtool bridge serve --ops-port …"),
     )
-    asyncio.run(_serve(source, settings, address, sockets))
+    run(_serve(source, settings, address, sockets))
 
 
 async def _serve(
@@ -78,16 +76,16 @@ async def _serve(
 ) -> None:
     from bridge import log
     from bridge.serve import address_of, again_on_sighup, serving, until_stopped
-    from kbtool.cli.bridge.source import run
+    from kbtool.cli.bridge.source import running
 
     log.to_stderr()
     async with (
-        run(source, settings, chatwoot_url) as running,
-        serving((running.app, sockets[0]), (running.ops, sockets[1])) as servers,
+        running(source, settings, chatwoot_url) as bridge,
+        serving((bridge.app, sockets[0]), (bridge.ops, sockets[1])) as servers,
     ):
         for route in settings.routes:
             webhook = f"{address_of(sockets[0])}/webhooks/chatwoot/{route.address}"
             typer.echo(f"Route {route.name} takes webhooks at {webhook} ({route.mode.value} mode).")
         typer.echo(f"Health, metrics and traces: {address_of(sockets[1])}; stop with Ctrl-C.")
-        with again_on_sighup(running.look_again):
-            await until_stopped(running.work, *servers)
+        with again_on_sighup(bridge.look_again):
+            await until_stopped(bridge.work, *servers)

@@ -95,7 +95,7 @@ class Source:
 
 
 @asynccontextmanager
-async def run(source: Source, settings: BridgeSettings, chatwoot_url: str) -> AsyncIterator[Running]:
+async def running(source: Source, settings: BridgeSettings, chatwoot_url: str) -> AsyncIterator[Running]:
     """A bridge with its connections, for the time of the block; it reads kb.toml anew when that changes."""
     import httpx
     from httpx_aiohttp import HttpxAiohttpClient
@@ -107,6 +107,6 @@ async def run(source: Source, settings: BridgeSettings, chatwoot_url: str) -> As
     async with (
         apps(source.settings(), source.environment) as chats,
         HttpxAiohttpClient(base_url=chatwoot_url, timeout=httpx.Timeout(10.0)) as http,
-        bridge(settings, chats, http, reread) as running,
+        bridge(settings, chats, http, reread=reread) as at_work,
     ):
-        yield running
+        yield at_work

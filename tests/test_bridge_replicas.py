@@ -1,0 +1,191 @@
+"""Two bridges on one PostgreSQL: they share the load, hear of each other, and never take one turn twice."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from httpx_aiohttp import HttpxAiohttpClient
+
+from bridge import inbox, intake, leases, turns
+from bridge.leases import LeaseLost
+from bridge.sandbox import DeliverySettings
+from bridge.serve import bridge, listen, serving
+from bridge.settings import Mode
+from bridge.store.postgres import PostgresStore
+from bridge.turns import Taken
+from tests.bridging import QUICK, Said, Stand, stand
+from tests.postgres import database
+from tests.server import run
+from tests.test_bridge_receive import question
+
+QUESTION = "How long may I wait?"
+GOOD = {QUESTION: Said("You have 30 days.", 0.9)}
+SHORT = replace(QUICK, lease=1.0)
+
+
+@pytest.fixture
+def url() -> Iterator[str]:
+    with database() as address:
+        yield address
+
+
+@asynccontextmanager
+async def another(at: Stand, url: str, **changes: Any) -> AsyncIterator[str]:
+    """A second bridge on the database; the address of its webhook."""
+    hooks = listen("127.0.0.1", 0)
+    settings = replace(at.settings, database=url, **changes)
+    http = HttpxAiohttpClient(base_url=at.http.base_url, trust_env=False)
+    async with http, bridge(settings, at.chat, http) as running, serving((running.app, hooks)):
+        yield f"http://127.0.0.1:{hooks.getsockname()[1]}/webhooks/chatwoot/kbtool"
+
+
+def test_a_bridge_works_on_postgresql_as_on_a_file(tmp_path: Path, url: str) -> None:
+    async def scenario() -> None:
+        async with stand(tmp_path, GOOD) as at, at.bridge(database=url):
+            visit = at.ask(QUESTION)
+            await at.until(lambda: at.replies(visit) == ["You have 30 days."])
+            await at.traced(visit, "reply posted")
+            both = await asyncio.gather(*(at.deliver(question(), delivery="d-1") for _ in range(2)))
+            assert both == [200, 200]
+            with psycopg.connect(url) as connection:
+                count = connection.execute("select count(*) from deliveries where delivery = 'd-1'")
+                assert count.fetchone() == (1,)
+        assert not (tmp_path / "bridge.sqlite").exists()
+
+    run(scenario())
+
+
+def test_two_bridges_share_the_conversations_and_answer_each_once(tmp_path: Path, url: str) -> None:
+    async def scenario() -> None:
+        hangs = {QUESTION: Said("You have 30 days.", 0.9, hangs=True)}
+        async with (
+            stand(tmp_path, hangs) as at,
+            at.bridge(database=url, concurrency=6),  # neither can take all twelve
+            another(at, url, concurrency=6),
+        ):
+            visits = [at.ask(QUESTION) for _ in range(12)]
+            await at.until(lambda: len(at.dify.asked) == 12)
+            with psycopg.connect(url) as connection:
+                owners = connection.execute("select owner, count(*) from conversations group by owner")
+                assert [count for _, count in owners] == [6, 6]
+            at.dify.released.set()
+            await at.until(lambda: all(at.replies(one) == ["You have 30 days."] for one in visits))
+            await asyncio.sleep(0.2)
+            assert all(at.replies(one) == ["You have 30 days."] for one in visits)
+
+    run(scenario())
+
+
+def test_what_one_bridge_receives_the_other_hears_of(tmp_path: Path, url: str) -> None:
+    """A person takes over: Chatwoot tells one bridge, and the other ends the turn that it has."""
+
+    async def scenario() -> None:
+        hangs = {QUESTION: Said("never", hangs=True)}
+        kept = DeliverySettings(keep_pending_on_bot_failure=True)
+        async with stand(tmp_path, hangs, delivery=kept) as at:
+            visit = at.ask(QUESTION)  # which Chatwoot can tell nobody
+            await at.sandbox.settle()
+            long = replace(QUICK, answer=60.0)
+            async with another(at, url, patience=long) as address:
+                assert (
+                    await at.deliver(question(1, conversation=at.conversation(visit).id), to=address) == 200
+                )
+                await at.until(lambda: len(at.dify.asked) == 1)
+                async with at.bridge(database=url, patience=long):
+                    state = at.sandbox.state
+                    person = next(iter(state.directory.users.values()))
+                    state.set_status(at.conversation(visit), "open", person)
+                    async with asyncio.timeout(4.0):  # before the app is given up
+                        await at.traced(visit, "silent: not_pending")
+            assert at.replies(visit) == []
+
+    run(scenario())
+
+
+def test_what_a_dead_bridge_had_is_taken_within_the_lease(tmp_path: Path, url: str) -> None:
+    async def scenario() -> None:
+        async with stand(tmp_path, GOOD) as at:
+            at.ask(QUESTION)
+            async with PostgresStore.open(url) as store:  # a bridge that took a turn, and died
+                await store.write(lambda c: leases.join(c, "dead"))
+                assert await taken_by(store, "dead") is not None
+            begun = time.monotonic()
+            async with at.bridge(database=url, patience=SHORT):
+                await at.until(lambda: len(at.dify.asked) == 1)
+                assert time.monotonic() - begun > 0.5
+
+    run(scenario())
+
+
+async def taken_by(store: PostgresStore, me: str) -> Taken | None:
+    """Receive a question as a bridge, and take its turn."""
+    body = question(1)
+
+    def take(connection) -> Taken | None:
+        inbox.accept(connection, "kbtool", "d-1", body, 0.0)
+        intake.sort(connection, inbox.unsorted(connection), lambda _: frozenset(), 0.0)
+        (lease,) = leases.claim(connection, me, ["kbtool"], 1.0, 9)
+        return turns.take(connection, lease, lambda *_: Mode.REPLY, 1.0, merges=True)
+
+    return await store.write(take)
+
+
+def test_a_bridge_that_was_taken_for_dead_can_write_nothing_more_of_its_turns(url: str) -> None:
+    async def scenario() -> None:
+        async with PostgresStore.open(url) as store:
+            await store.write(lambda c: leases.join(c, "slow"))
+            taken = await taken_by(store, "slow")
+            assert taken is not None
+            await store.write(lambda c: leases.join(c, "quick"))
+            await asyncio.sleep(0.2)
+            assert await store.write(lambda c: leases.beat(c, "quick", 0.1))
+            assert not await store.write(lambda c: leases.beat(c, "slow", 0.1))
+            assert len(await store.write(lambda c: leases.claim(c, "quick", ["kbtool"], 1.0, 9))) == 1
+            for work in (
+                lambda c: leases.require(c, taken.work.subject, "slow"),
+                lambda c: turns.finish(c, taken.work, "slow", 2.0),
+                lambda c: turns.postpone(c, taken.work, "slow", 3.0, 2.0),
+            ):
+                with pytest.raises(LeaseLost):
+                    await store.write(work)
+            await store.write(lambda c: turns.finish(c, taken.work, "quick", 2.0))
+
+    run(scenario())
+
+
+def test_a_bridge_that_leaves_frees_what_it_had_at_once(tmp_path: Path, url: str) -> None:
+    async def scenario() -> None:
+        hangs = {QUESTION: Said("You have 30 days.", 0.9, hangs=True)}
+        async with stand(tmp_path, hangs) as at:
+            long = replace(QUICK, answer=60.0, drain=0.05, lease=600.0)
+            async with at.bridge(database=url, patience=long):
+                visit = at.ask(QUESTION)
+                await at.until(lambda: len(at.dify.asked) == 1)
+            at.dify.released.set()
+            async with at.bridge(database=url, patience=long):
+                await at.until(lambda: at.replies(visit) == ["You have 30 days."])
+
+    run(scenario())
+
+
+def test_a_broken_connection_is_made_anew(tmp_path: Path, url: str) -> None:
+    async def scenario() -> None:
+        async with stand(tmp_path, GOOD) as at, at.bridge(database=url):
+            visit = at.ask(QUESTION)
+            await at.until(lambda: at.replies(visit) == ["You have 30 days."])
+            with psycopg.connect(url, autocommit=True) as connection:
+                others = "select pg_terminate_backend(pid) from pg_stat_activity"
+                connection.execute(f"{others} where datname = current_database() and pid <> pg_backend_pid()")
+            await asyncio.sleep(0.1)
+            other = at.ask(QUESTION)
+            await at.until(lambda: at.replies(other) == ["You have 30 days."])
+
+    run(scenario())
