@@ -46,10 +46,10 @@ def posts_for(
 ) -> tuple[Post, ...]:
     """What to post for `decision`. A draft is always followed by opening: a person has to send it."""
     said = _said(decision, answer, words)
+    because = because_of(decision.reason) if decision.action is Action.HANDOFF else Because("")
     if mode is Mode.DRAFT:
-        return (Post(Kind.NOTE, draft_note(decision, answer, said)), *_over(Because(""), manner))
+        return (Post(Kind.NOTE, draft_note(decision, answer, said)), *_over(because, manner))
     if decision.action is Action.HANDOFF:
-        because = because_of(decision.reason)
         return _handoff(because, handoff_note(decision, answer), words, manner)
     options = _options(answer.hits, manner.channel) if decision.action is Action.CLARIFY else ()
     if options:
