@@ -1,4 +1,4 @@
-"""The bridge's two addresses, thin: Chatwoot's deliveries on one, health and traces on the other.
+"""The bridge's first address, thin: Chatwoot's deliveries. The operator has one of his own (`ops.py`).
 
 What Chatwoot makes of our answers decides them (bridge rules 3 and 4): anything but 2xx, 429 and 500 is final
 and opens the conversation.
@@ -8,11 +8,13 @@ and opens the conversation.
     401  not signed by who knows the secret, or long ago
     404  no such bot: the address in Chatwoot is wrong
     413  larger than any message (`largest_body`). Final on purpose: a person gets such a mail
-    500  could not be stored: Chatwoot tries twice more
+    500  could not be stored, or not in time: Chatwoot tries twice more
 """
 
 from __future__ import annotations
 
+import asyncio
+import hmac
 import time
 from collections.abc import Callable
 
@@ -21,71 +23,71 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from bridge import inbox, log, signature, trace
+from bridge import inbox, log, signature
+from bridge import settings as bridge_settings
 from bridge.settings import BridgeSettings
 from bridge.store import Store
 from bridge.worker import Worker
 from kbtool.errors import Unavailable
 
 DELIVERY = "x-chatwoot-delivery"
+ADDRESS = "/webhooks/chatwoot"
+IN_TIME = 4.0
+"""Seconds for storing a delivery. Chatwoot hangs up after 5, and what it hung up on it does not try again."""
 
 
 def create_app(
-    settings: BridgeSettings, store: Store, worker: Worker, clock: Callable[[], float] = time.time
+    current: Callable[[], BridgeSettings],
+    store: Store,
+    worker: Worker,
+    clock: Callable[[], float] = time.time,
 ) -> Starlette:
-    """What Chatwoot reaches: `POST /webhooks/chatwoot/{bot}`."""
+    """What Chatwoot reaches: `POST /webhooks/chatwoot/{bot}` for the agent bot of that name, and
+    `POST /webhooks/chatwoot/account/{name}` for an account webhook. Where the server does not sign, the
+    secret is one part more: `…/{bot}/{secret}`. `current` are the settings in use at the time.
+    """
 
     async def receive(request: Request) -> Response:
         """Keep the delivery, then say so. Everything else is the worker's."""
-        route = settings.route(request.path_params["bot"])
+        path, settings = request.path_params, current()
+        address = f"account/{path['account']}" if "account" in path else path["bot"]
+        route = settings.route(address)
         if route is None:
             return Response("no such bot\n", 404)
         body = await _body(request, settings.largest_body)
         if body is None:
-            log.problem("too_large", bot=route.name, bound=settings.largest_body)
+            log.problem("too_large", bot=address, bound=settings.largest_body)
             return Response("too large\n", 413)
-        if not signature.is_genuine(body, request.headers, route.secret, clock()):
-            log.problem("forged", bot=route.name)
+        now = clock()
+        if not _is_chatwoots(request, route, body, now):
+            log.problem("forged", bot=address)
             return Response("not signed by Chatwoot\n", 401)
-        delivery, now = request.headers.get(DELIVERY, ""), clock()
+        delivery = request.headers.get(DELIVERY, "")
         try:
-            is_new = await store.write(lambda c: inbox.accept(c, route.name, delivery, body, now))
-        except Unavailable as error:
-            log.problem("not_stored", bot=route.name, why=error.message)
+            async with asyncio.timeout(IN_TIME):
+                is_new = await store.write(lambda c: inbox.accept(c, address, delivery, body, now))
+        except (Unavailable, TimeoutError) as error:
+            why = error.message if isinstance(error, Unavailable) else f"not within {IN_TIME:.0f} s"
+            log.problem("not_stored", bot=address, why=why)
             return Response("not stored\n", 500)
         if is_new:
             worker.wake()
         return Response()
 
-    return Starlette(routes=[Route("/webhooks/chatwoot/{bot}", receive, methods=["POST"])])
-
-
-def create_ops(store: Store, worker: Worker) -> Starlette:
-    """For the operator, on an address of its own: traces show what customers are told."""
-
     async def health(_: Request) -> Response:
         return JSONResponse({"status": "alive"})
 
-    async def ready(_: Request) -> Response:
-        try:
-            await store.read(lambda connection: connection.exec_driver_sql("SELECT 1"))
-        except Unavailable as error:
-            return JSONResponse({"status": "not ready", "reason": error.message}, 503)
-        if not worker.is_ready:
-            return JSONResponse({"status": "not ready", "reason": "the worker does not run"}, 503)
-        return JSONResponse({"status": "ready"})
+    paths = ("/account/{account}", "/account/{account}/{secret}", "/{bot}", "/{bot}/{secret}")
+    webhooks = [Route(ADDRESS + path, receive, methods=["POST"]) for path in paths]
+    return Starlette(routes=[Route("/healthz", health), *webhooks])
 
-    async def show_trace(request: Request) -> Response:
-        account, conversation = request.path_params["account"], request.path_params["conversation"]
-        return JSONResponse(await store.read(lambda c: trace.of_conversation(c, account, conversation)))
 
-    return Starlette(
-        routes=[
-            Route("/healthz", health),
-            Route("/readyz", ready),
-            Route("/trace/{account:int}/{conversation:int}", show_trace),
-        ]
-    )
+def _is_chatwoots(request: Request, route: bridge_settings.Route, body: bytes, now: float) -> bool:
+    """Signed, or where the route's server does not sign, sent to the address that nobody else knows."""
+    secret = request.path_params.get("secret", "")
+    if route.is_signed:
+        return not secret and signature.is_genuine(body, request.headers, route.secret, now)
+    return bool(route.secret) and hmac.compare_digest(secret.encode(), route.secret.encode())
 
 
 async def _body(request: Request, bound: int) -> bytes | None:

@@ -14,8 +14,16 @@ from sqlalchemy import Connection, bindparam, select, update
 
 from bridge.schema import deliveries, insert_new
 
-_IS_IT = deliveries.c.id == bindparam("number")
-_SET_SORTED = update(deliveries).where(_IS_IT).values(state="sorted", body=None)
+_SET_SORTED = (
+    update(deliveries).where(deliveries.c.id == bindparam("number")).values(state="sorted", body=None)
+)
+_UNSORTED = (
+    select(deliveries.c.id, deliveries.c.bot, deliveries.c.at, deliveries.c.body)
+    .where(deliveries.c.state == "new")
+    .order_by(deliveries.c.id)
+    .limit(bindparam("most"))
+    .with_for_update(skip_locked=True)
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,21 +44,16 @@ def accept(connection: Connection, bot: str, delivery: str, body: bytes, at: flo
 
 
 def unsorted(connection: Connection, limit: int = 100) -> Sequence[Delivery]:
-    """The oldest deliveries that nothing was made of yet."""
-    query = (
-        select(deliveries.c.id, deliveries.c.bot, deliveries.c.at, deliveries.c.body)
-        .where(deliveries.c.state == "new")
-        .order_by(deliveries.c.id)
-        .limit(limit)
-    )
-    return [Delivery(row.id, row.bot, row.at, row.body) for row in connection.execute(query)]
+    """The oldest deliveries that nothing was made of yet, but for those that another bridge has in hand."""
+    rows = connection.execute(_UNSORTED, {"most": limit})
+    return [Delivery(row.id, row.bot, row.at, row.body) for row in rows]
 
 
-def set_sorted(connection: Connection, number: int) -> None:
-    """Nothing is left to do with it, and its body, which holds a contact's credential, goes."""
-    connection.execute(_SET_SORTED, {"number": number})
+def set_sorted(connection: Connection, numbers: Sequence[int]) -> None:
+    """Nothing is left to do with them, and their bodies, which hold a contact's credential, go."""
+    connection.execute(_SET_SORTED, [{"number": number} for number in numbers])
 
 
 def set_unreadable(connection: Connection, number: int) -> None:
-    """Authentic, and not understood: kept whole for whoever finds out why."""
+    """Authentic, and not understood: kept whole, for a while, for whoever finds out why."""
     connection.execute(update(deliveries).where(deliveries.c.id == number).values(state="unreadable"))

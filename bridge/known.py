@@ -6,8 +6,9 @@ Statements that every message needs are built once: building one takes longer th
 from __future__ import annotations
 
 from dataclasses import asdict, fields
+from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, select, update
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, func, select, update
 
 from bridge.conversation import Facts
 from bridge.schema import conversations, insert_new
@@ -22,12 +23,18 @@ OF_SUBJECT = and_(
 
 _FACTS = [field.name for field in fields(Facts)]
 _SELECT = select(*(conversations.c[name] for name in _FACTS)).where(OF_SUBJECT)
-_UPDATE = update(conversations).where(OF_SUBJECT).values({name: bindparam(f"to_{name}") for name in _FACTS})
+_SELECT_LOCKED = _SELECT.with_for_update()
+_NEW: dict[str, ColumnElement[Any]] = {name: bindparam(f"to_{name}") for name in _FACTS}
+_UPDATE = update(conversations).where(OF_SUBJECT).values(_NEW)
+_DUE: dict[str, ColumnElement[Any]] = {
+    "due_at": func.coalesce(conversations.c.due_at, bindparam("to_due_at"))
+}
+_UPDATE_AND_DUE = update(conversations).where(OF_SUBJECT).values(_NEW | _DUE)
+_SET_DUE = update(conversations).where(OF_SUBJECT).values(_DUE)
 _EPISODE = ("episode_at", "dify_conversation", "was_clarified")
 _SET_EPISODE = (
     update(conversations).where(OF_SUBJECT).values({name: bindparam(f"to_{name}") for name in _EPISODE})
 )
-_LEASE = update(conversations).where(OF_SUBJECT).values(leased_until=bindparam("until"))
 
 
 def key_of(subject: Subject) -> dict[str, object]:
@@ -38,28 +45,36 @@ def key_of(subject: Subject) -> dict[str, object]:
     }
 
 
-def facts_of(connection: Connection, subject: Subject) -> Facts | None:
-    """What is known of the subject's conversation; None where it was never heard of."""
-    row = connection.execute(_SELECT, key_of(subject)).one_or_none()
-    return Facts(**row._asdict()) if row else None
+def facts_of(connection: Connection, subject: Subject, *, locked: bool = False) -> Facts | None:
+    """What is known of the subject's conversation; None where it was never heard of.
+
+    `locked` keeps it as it is until the transaction ends, where several bridges share the store.
+    """
+    row = connection.execute(_SELECT_LOCKED if locked else _SELECT, key_of(subject)).one_or_none()
+    return Facts(**(row._asdict() | {"labels": tuple(row.labels)})) if row else None
 
 
-def keep(connection: Connection, subject: Subject, facts: Facts, before: Facts | None) -> None:
-    """Write `facts` over what was known `before`."""
-    if before is None:
-        key = {"bot": subject.bot, "account": subject.account, "id": subject.conversation}
-        insert_new(connection, conversations, key | asdict(facts))
-    elif facts != before:
-        values = {f"to_{name}": value for name, value in asdict(facts).items()}
-        connection.execute(_UPDATE, key_of(subject) | values)
+def add(connection: Connection, subject: Subject, facts: Facts, due_at: float | None) -> bool:
+    """A conversation that was never heard of, its turn due at `due_at`; False where it was just added."""
+    key = {"bot": subject.bot, "account": subject.account, "id": subject.conversation}
+    return insert_new(connection, conversations, key | asdict(facts) | {"due_at": due_at})
+
+
+def keep(connection: Connection, subject: Subject, facts: Facts, before: Facts, due_at: float | None) -> None:
+    """Write `facts` over what was known `before`; a turn is due at `due_at`, unless one is already."""
+    new: dict[str, object] = {}
+    statement = None
+    if facts != before:
+        new = {f"to_{name}": value for name, value in asdict(facts).items()}
+        statement = _UPDATE
+    if due_at is not None:
+        new["to_due_at"] = due_at
+        statement = _SET_DUE if statement is None else _UPDATE_AND_DUE
+    if statement is not None:
+        connection.execute(statement, key_of(subject) | new)
 
 
 def keep_episode(connection: Connection, subject: Subject, facts: Facts) -> None:
     """Write what belongs to the episode only: the rest may have been learned anew meanwhile."""
     values = {f"to_{name}": getattr(facts, name) for name in _EPISODE}
     connection.execute(_SET_EPISODE, key_of(subject) | values)
-
-
-def lease(connection: Connection, subject: Subject, until: float) -> None:
-    """The subject's conversation is worked on until then; 0.0 frees it."""
-    connection.execute(_LEASE, key_of(subject) | {"until": until})

@@ -1,21 +1,46 @@
-"""One event, one `key=value` line. Never a message's text, a name, a token or a body."""
+"""One event, one `key=value` line. Never a message's text, a name, a token or a body.
+
+Whoever counts events (`metrics.py`) listens to the same ones, so that a line and a count never differ.
+"""
 
 from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+
+Listener = Callable[[str, Mapping[str, object]], None]
 
 _LOGGER = logging.getLogger("bridge")
+_LISTENERS: list[Listener] = []
 
 
 def event(name: str, **facts: object) -> None:
     """Something that happened as it should."""
     _LOGGER.info(_line(name, facts))
+    _tell(name, facts)
 
 
 def problem(name: str, error: BaseException | None = None, /, **facts: object) -> None:
     """Something that an operator should know of. `error` is printed with its traceback."""
     _LOGGER.warning(_line(name, facts), exc_info=error)
+    _tell(name, facts)
+
+
+@contextmanager
+def heard_by(listener: Listener) -> Iterator[None]:
+    """Have `listener` called with the name and the facts of each event of the block's time."""
+    _LISTENERS.append(listener)
+    try:
+        yield
+    finally:
+        _LISTENERS.remove(listener)
+
+
+def _tell(name: str, facts: dict[str, object]) -> None:
+    for listener in _LISTENERS:
+        listener(name, facts)
 
 
 def to_stderr() -> None:

@@ -1,10 +1,13 @@
-"""The bridge's tables. SQLAlchemy Core, so that PostgreSQL can serve the same ones.
+"""The bridge's tables, the same for SQLite and PostgreSQL. `migrations/` brings older ones here.
 
     deliveries     what Chatwoot sent, until it is sorted            (inbox.py)
     messages       who said what; a customer's waits for its turn    (intake.py, turns.py)
-    conversations  what is known of each, and who works on it        (known.py, turns.py)
-    turns, posts   what was decided, and what of it is in Chatwoot   (turns.py)
+    conversations  what is known of each, and who works on it        (known.py, leases.py)
+    turns, posts   what was decided, and what of it is in Chatwoot   (turns.py, outbox.py)
     trace          what happened to each message, for people         (trace.py)
+    replicas       the bridges at work on this store                 (leases.py)
+    usage          what a route's answers cost, by month             (usage.py)
+    alerts         what an operator must know of                     (alerts.py)
 
 A conversation's key is (bot, account, display id). Times are seconds since 1970.
 """
@@ -30,13 +33,15 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    literal_column,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
-VERSION = 1
 metadata = MetaData()
 
 _ID = BigInteger().with_variant(Integer, "sqlite")
+WAITING = "waiting"
+"""The state of a customer's message that no turn has dealt with."""
 
 deliveries = Table(
     "deliveries",
@@ -45,7 +50,7 @@ deliveries = Table(
     Column("bot", String(64), nullable=False),
     Column("delivery", String(128), nullable=False),
     Column("at", Float, nullable=False),
-    Column("state", String(16), nullable=False, default="new"),
+    Column("state", String(16), nullable=False),
     # The body holds a credential of the contact's; it goes once it is sorted.
     Column("body", LargeBinary),
     UniqueConstraint("bot", "delivery"),
@@ -66,10 +71,18 @@ messages = Table(
     Column("contact", BigInteger, nullable=False),
     Column("mark", String(200), nullable=False),
     Column("state", String(16), nullable=False),
-    Column("attempts", Integer, nullable=False, default=0),
-    Column("due_at", Float, nullable=False, default=0.0),
-    Index("messages_waiting", "state", "due_at"),
+    # When it came here, by our clock, and the turn that it was merged into: the id of that turn's newest.
+    Column("received_at", Float, nullable=False, server_default="0"),
+    Column("turn", BigInteger),
     Index("messages_of", "bot", "account", "conversation", "id"),
+)
+IS_WAITING = messages.c.state == literal_column(f"'{WAITING}'")
+"""Spelt out, not bound: only then is the index below known to serve."""
+Index(
+    "messages_waiting",
+    *(messages.c[name] for name in ("bot", "account", "conversation", "id")),
+    sqlite_where=IS_WAITING,
+    postgresql_where=IS_WAITING,
 )
 conversations = Table(
     "conversations",
@@ -77,17 +90,24 @@ conversations = Table(
     Column("bot", String(64), primary_key=True),
     Column("account", BigInteger, primary_key=True),
     Column("id", BigInteger, primary_key=True),
-    Column("status", String(16), nullable=False, default=""),
-    Column("status_at", Float, nullable=False, default=0.0),
-    Column("has_person", Boolean, nullable=False, default=False),
-    Column("ended_at", Float, nullable=False, default=0.0),
-    Column("returned_at", Float, nullable=False, default=0.0),
-    Column("person_at", Float, nullable=False, default=0.0),
-    Column("episode_at", Float, nullable=False, default=0.0),
-    Column("dify_conversation", String(64), nullable=False, default=""),
-    Column("was_clarified", Boolean, nullable=False, default=False),
-    Column("language", String(32), nullable=False, default=""),
-    Column("leased_until", Float, nullable=False, default=0.0),
+    Column("status", String(16), nullable=False),
+    Column("status_at", Float, nullable=False),
+    Column("has_person", Boolean, nullable=False),
+    Column("ended_at", Float, nullable=False),
+    Column("left_at", Float, nullable=False, server_default="0"),
+    Column("person_at", Float, nullable=False),
+    Column("episode_at", Float, nullable=False),
+    Column("dify_conversation", String(64), nullable=False),
+    Column("was_clarified", Boolean, nullable=False),
+    Column("language", String(32), nullable=False),
+    Column("channel", String(64), nullable=False, server_default=""),
+    Column("inbox", BigInteger, nullable=False, server_default="0"),
+    Column("labels", JSON, nullable=False, server_default="[]"),
+    # When its next turn is due, null where nothing waits; how often that failed; who works on it, or ''.
+    Column("due_at", Float),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("owner", String(36), nullable=False, server_default=""),
+    Index("conversations_due", "due_at"),
 )
 turns = Table(
     "turns",
@@ -110,8 +130,8 @@ posts = Table(
     Column("number", Integer, primary_key=True),
     Column("kind", String(16), nullable=False),
     Column("text", Text, nullable=False),
-    Column("state", String(16), nullable=False, default="planned"),
-    Column("begun_at", Float, nullable=False, default=0.0),
+    Column("state", String(16), nullable=False),
+    Column("begun_at", Float, nullable=False),
     Column("posted", BigInteger),
 )
 trace = Table(
@@ -128,6 +148,37 @@ trace = Table(
     Column("detail", JSON, nullable=False),
     Index("trace_of", "account", "conversation", "id"),
 )
+replicas = Table(
+    "replicas",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("seen_at", Float, nullable=False),
+)
+usage = Table(
+    "usage",
+    metadata,
+    Column("route", String(64), primary_key=True),
+    Column("month", String(7), primary_key=True),
+    # "" where the price of an answer was not told.
+    Column("currency", String(8), primary_key=True),
+    Column("answers", Integer, nullable=False, server_default="0"),
+    Column("tokens", BigInteger, nullable=False, server_default="0"),
+    # Answers of which Dify did not tell the tokens: their number is unknown, not zero.
+    Column("untold", Integer, nullable=False, server_default="0"),
+    Column("money", Float, nullable=False, server_default="0"),
+)
+alerts = Table(
+    "alerts",
+    metadata,
+    Column("id", _ID, primary_key=True, autoincrement=True),
+    Column("at", Float, nullable=False),
+    Column("key", String(128), nullable=False),
+    Column("level", String(16), nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("lines", JSON, nullable=False),
+    Column("details", JSON, nullable=False),
+    Index("alerts_of", "key", "at"),
+)
 
 
 def insert_new(connection: Connection, table: Table, row: dict[str, Any]) -> bool:
@@ -138,4 +189,5 @@ def insert_new(connection: Connection, table: Table, row: dict[str, Any]) -> boo
 @cache
 def _insert_new(dialect: str, table: Table) -> Insert:
     insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
-    return insert(table).on_conflict_do_nothing()
+    # Whether a row was inserted is asked of the driver only where that is wanted.
+    return insert(table).on_conflict_do_nothing().execution_options(preserve_rowcount=True)

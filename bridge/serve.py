@@ -5,49 +5,118 @@ from __future__ import annotations
 import asyncio
 import signal
 import socket
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import httpx
 import uvicorn
 from starlette.types import ASGIApp
 
-from bridge.answering import Answering, Chat
-from bridge.app import create_app, create_ops
-from bridge.chatwoot.client import ChatwootClient
+from bridge import log
+from bridge.answering import Chat
+from bridge.app import create_app
+from bridge.live import Chats, Live
+from bridge.metrics import Metrics
+from bridge.ops import Ask, Neighbours, ask_chatwoot, create_ops
+from bridge.reload import Reload
 from bridge.settings import BridgeSettings
-from bridge.store import Store
-from bridge.turn import Turn
+from bridge.staleness import IsStale, Staleness
+from bridge.store import open_store
+from bridge.timing import timed, watch
+from bridge.watchdog import Watchdog
 from bridge.worker import Worker
 from kbtool.errors import ConfigError
 
 
 @dataclass(frozen=True, slots=True)
 class Bridge:
-    """A bridge at work. `app` is for Chatwoot, `ops` for the operator; `work` ends only by a bug."""
+    """A bridge at work. `app` is for Chatwoot, `ops` for the operator; `work` ends only by a bug.
+    `look_again` has its settings read anew at once.
+    """
 
     app: ASGIApp
     ops: ASGIApp
     work: asyncio.Task[None]
+    look_again: Callable[[], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Reread:
+    """Where the settings come from: the file whose change is watched for, and what reads and checks it."""
+
+    path: Path
+    load: Callable[[], BridgeSettings]
 
 
 @asynccontextmanager
-async def bridge(settings: BridgeSettings, chat: Chat, chatwoot: httpx.AsyncClient) -> AsyncIterator[Bridge]:
-    """A bridge for the time of the block; `chatwoot` has the server's base URL and serves all routes."""
-    async with Store.open(settings.store) as store:
-        clients = {
-            route.name: ChatwootClient(chatwoot, route.bot_token, route.user_token)
-            for route in settings.routes
-        }
-        answering = Answering(chat, settings.policy, settings.patience, settings.hold)
-        worker = Worker(Turn(store, answering, clients, settings))
-        work = asyncio.create_task(worker.run())
-        try:
-            yield Bridge(create_app(settings, store, worker), create_ops(store, worker), work)
-        finally:
-            worker.stop()
-            await work
+async def bridge(
+    settings: BridgeSettings,
+    chats: Chat | Chats,
+    chatwoot: httpx.AsyncClient,
+    reread: Reread | None = None,
+    is_stale: IsStale | None = None,
+) -> AsyncIterator[Bridge]:
+    """A bridge for the time of the block; `chatwoot` has the server's base URL and serves all routes.
+
+    `chats` is the Dify app of all routes, or says by its name which one a route's is. With `reread` it takes
+    new settings while it runs; with `is_stale` it holds replies back while that says why. Raises ConfigError
+    for an app without a key.
+    """
+    metrics = Metrics()
+    async with open_store(settings.store, settings.database) as store:
+        live = Live(store, settings, chats if callable(chats) else lambda _: chats, chatwoot)
+        worker = Worker(live.desk)
+
+        async def adopt(new: BridgeSettings) -> None:
+            worker.adopt(await live.adopt(new))
+
+        watchdog = Watchdog(store, live.current, live.clients, worker.wake)
+        beside = [watchdog.run(), live.budgets.run()]
+        reload = None
+        if reread is not None:
+            reload = Reload(
+                reread.path, load=reread.load, current=live.current, adopt=adopt, refused=live.refused
+            )
+            beside.append(reload.run())
+        if is_stale is not None:
+            beside.append(Staleness(store, live.standing, is_stale).run())
+        app = timed(create_app(live.current, store, worker), metrics.acknowledged)
+        neighbours = Neighbours(lambda: _neighbours(live, chatwoot))
+        ops = create_ops(store, worker, live.current, live.standing, metrics, neighbours)
+        unwatch = watch(chatwoot, metrics.chatwoot)
+        with log.heard_by(metrics.hear):
+            work = asyncio.create_task(_work(worker, beside))
+            try:
+                yield Bridge(app, ops, work, reload.look_now if reload else _nothing)
+            finally:
+                worker.stop()
+                await work
+                unwatch()
+
+
+async def _work(worker: Worker, beside: Sequence[Coroutine[Any, Any, None]]) -> None:
+    """The worker, and what runs beside it for as long."""
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(one) for one in beside]
+        await worker.run()
+        for task in tasks:
+            task.cancel()
+
+
+def _neighbours(live: Live, chatwoot: httpx.AsyncClient) -> dict[str, Ask]:
+    """Chatwoot, and each Dify app; one that cannot be asked what it is, is not."""
+    asks: dict[str, Ask] = {"chatwoot": lambda: ask_chatwoot(chatwoot)}
+    for name, chat in live.chats().items():
+        if (info := getattr(chat, "app_info", None)) is not None:
+            asks[f"dify:{name}" if name else "dify"] = info
+    return asks
+
+
+def _nothing() -> None:
+    """There is nothing to read again."""
 
 
 @asynccontextmanager
@@ -80,6 +149,20 @@ async def until_stopped(*tasks: asyncio.Task[None]) -> None:
     finally:
         waiting.cancel()
         for sign in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(sign)
+
+
+@contextmanager
+def again_on_sighup(look_again: Callable[[], None]) -> Iterator[None]:
+    """Have the settings read anew when the process is told to, where there is such a signal."""
+    sign = getattr(signal, "SIGHUP", None)
+    loop = asyncio.get_running_loop()
+    if sign is not None:
+        loop.add_signal_handler(sign, look_again)
+    try:
+        yield
+    finally:
+        if sign is not None:
             loop.remove_signal_handler(sign)
 
 

@@ -1,91 +1,78 @@
-"""Turns in the store: who is next, what was decided, and what of it is in Chatwoot.
+"""Turns in the store: what waits, what of it is taken together, what was decided, and how it ended.
 
-A turn is one customer message being dealt with. Its decision and posts are written before the first post,
-each post is marked before it is sent and after: so whatever moment a bridge dies at, the next one knows
-what was surely done, what surely was not, and the one post that may have been.
+A turn is what one customer has written since the last one, dealt with together. Its messages are written down
+before anyone is asked (`messages.turn`, the newest one's id), so a bridge that goes on with it answers the
+same set; once a post of it was begun, nothing is added to it any more.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from enum import StrEnum
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, bindparam, case, func, insert, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, insert, or_, select, update
 
-from bridge import known
-from bridge.conversation import Facts
-from bridge.events import Role, Verdict
-from bridge.schema import conversations, messages, posts, turns
-from bridge.speech import Kind, Post
-from bridge.trace import Note, Subject, record
+from bridge import known, leases, outbox
+from bridge.conversation import Facts, begin
+from bridge.events import Attachment, Role, Verdict
+from bridge.leases import Lease
+from bridge.outbox import Planned
+from bridge.schema import IS_WAITING, messages, turns
+from bridge.settings import Mode
+from bridge.speech import Post
+from bridge.trace import Note, Step, Subject, note, record
 
 HISTORY = 10
 
-
-_IS_MESSAGE = and_(
+_OF_CONVERSATION = and_(
     messages.c.bot == bindparam("its_bot"),
     messages.c.account == bindparam("its_account"),
-    messages.c.id == bindparam("its_message"),
+    messages.c.conversation == bindparam("its_conversation"),
 )
-_SET_MESSAGE = update(messages).where(_IS_MESSAGE).values(state=bindparam("to_state"))
-_POSTPONE = (
-    update(messages)
-    .where(_IS_MESSAGE)
-    .values(due_at=bindparam("to_due_at"), attempts=messages.c.attempts + 1)
+_WAITING = select(messages).where(_OF_CONVERSATION, IS_WAITING).order_by(messages.c.id)
+_OF_IDS = and_(
+    messages.c.bot == bindparam("its_bot"),
+    messages.c.account == bindparam("its_account"),
+    messages.c.id.in_(bindparam("ids", expanding=True)),
 )
-_IS_POST_OF = and_(
-    posts.c.bot == bindparam("its_bot"),
-    posts.c.account == bindparam("its_account"),
-    posts.c.message == bindparam("its_message"),
+_FREEZE = update(messages).where(_OF_IDS).values(turn=bindparam("to_turn"))
+_SET_STATE = update(messages).where(_OF_IDS).values(state=bindparam("to_state"))
+_HISTORY = (
+    select(messages.c.text)
+    .where(
+        _OF_CONVERSATION,
+        messages.c.id < bindparam("before"),
+        or_(messages.c.turn.is_(None), messages.c.turn != bindparam("before")),
+        messages.c.at >= bindparam("since"),
+        messages.c.role == Role.CUSTOMER.value,
+        messages.c.verdict == Verdict.ASKS.value,
+        messages.c.text != "",
+    )
+    .order_by(messages.c.id.desc())
+    .limit(HISTORY)
 )
-_POSTS = select(posts).where(_IS_POST_OF).order_by(posts.c.number)
-_SET_POST = (
-    update(posts)
-    .where(_IS_POST_OF, posts.c.number == bindparam("its_number"))
-    .values(state=bindparam("to_state"), begun_at=bindparam("to_begun_at"), posted=bindparam("to_posted"))
-)
-_DROP_POSTS = (
-    update(posts).where(_IS_POST_OF, posts.c.state.in_(["planned", "sending"])).values(state="dropped")
-)
-_ADD_TURN, _ADD_POSTS = insert(turns), insert(posts)
-
-
-class State(StrEnum):
-    """Of a post. `SENDING` may be in Chatwoot or not; `DROPPED` was not wanted any more."""
-
-    PLANNED = "planned"
-    SENDING = "sending"
-    SENT = "sent"
-    REFUSED = "refused"
-    DROPPED = "dropped"
+_ADD_TURN = insert(turns)
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """A customer's message whose turn it is. `at` is when it was written, `attempts` how often it failed."""
+    """What a customer has written and nobody has answered: one message, or several taken together.
+
+    `subject.message` is the newest one's id and `messages` are all of them, in order; `text` joins what they
+    say. `at` is when the newest was written; they came between `first_at` and `last_at`, by our clock.
+    `attempts` is how often the turn has failed.
+    """
 
     subject: Subject
     text: str
     at: float
-    attachments: tuple[str, ...]
+    attachments: tuple[Attachment, ...]
     contact: int
     attempts: int
-
-
-@dataclass(frozen=True, slots=True)
-class Planned:
-    """A post of a turn. `begun_at` is when it was last sent, by our clock."""
-
-    number: int
-    kind: Kind
-    text: str
-    state: State
-    begun_at: float
-
-    def mark(self, subject: Subject) -> str:
-        """What finds it in Chatwoot again; the same for the same message, whichever bridge posts."""
-        return f"{subject.bot}:{subject.message}:{self.number}"
+    messages: tuple[int, ...] = ()
+    first_at: float = 0.0
+    last_at: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,62 +94,54 @@ class Decided:
     notes: tuple[Note, ...]
 
 
-def release_all(connection: Connection) -> None:
-    """Nobody works on anything: for the start of the only bridge of a store."""
-    connection.execute(update(conversations).values(leased_until=0.0))
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A turn that this bridge has: its messages, the facts of their episode, what the customer asked before
+    in it, and its posts, of which there are some where an earlier attempt had begun to post.
+    """
+
+    work: Work
+    facts: Facts
+    before: tuple[str, ...]
+    posts: tuple[Planned, ...] = ()
 
 
-def claim(connection: Connection, bots: Collection[str], now: float, lease: float, limit: int) -> list[Work]:
-    """Up to `limit` messages whose turn it is: the lowest id of each conversation that nobody works on."""
-    query = (
-        select(messages)
-        .join(conversations, _is_in_conversation())
-        .where(_is_next(bots), messages.c.due_at <= now, conversations.c.leased_until <= now)
-        .order_by(messages.c.due_at, messages.c.id)
-        .limit(limit)
-    )
-    claimed = []
-    for row in connection.execute(query):
-        subject = Subject(row.bot, row.account, row.conversation, row.id)
-        claimed.append(Work(subject, row.text, row.at, tuple(row.attachments), row.contact, row.attempts))
-    for work in claimed:
-        known.lease(connection, work.subject, now + lease)
-    return claimed
+def take(
+    connection: Connection, lease: Lease, mode_of: Callable[[str, Facts], Mode], now: float, *, merges: bool
+) -> Taken | None:
+    """The turn of a conversation: with `merges` all that waits in it, otherwise its lowest id.
+
+    None where nothing waits.
+    """
+    subject = lease.subject
+    waiting = connection.execute(_WAITING, known.key_of(subject)).all()
+    if not waiting:
+        return None
+    begun = _begun(connection, subject, waiting)
+    if begun:
+        chosen, posts = begun
+    else:
+        chosen, posts = (waiting if merges else waiting[:1]), ()
+    newest = chosen[-1]
+    of_turn = Subject(subject.bot, subject.account, subject.conversation, newest.id)
+    if any(row.turn != newest.id for row in chosen):
+        _freeze(connection, of_turn, [row.id for row in chosen], now)
+    facts = known.facts_of(connection, subject) or Facts()
+    facts = begin(facts, newest.at, mode_of(subject.bot, facts))
+    return Taken(_work(of_turn, chosen, lease.attempts), facts, _history(connection, of_turn, facts), posts)
 
 
-def next_due(connection: Connection, bots: Collection[str]) -> float | None:
-    """When the next message can be claimed; None where none waits."""
-    free_at = case(
-        (messages.c.due_at > conversations.c.leased_until, messages.c.due_at),
-        else_=conversations.c.leased_until,
-    )
-    query = select(func.min(free_at)).join(conversations, _is_in_conversation()).where(_is_next(bots))
-    due: float | None = connection.execute(query).scalar_one()
-    return due
+def has_more(connection: Connection, work: Work) -> bool:
+    """Whether messages wait in the conversation that are not of this turn."""
+    waiting = connection.execute(_WAITING, known.key_of(work.subject)).all()
+    return any(row.id not in work.messages for row in waiting)
 
 
-def history(connection: Connection, subject: Subject, since: float) -> tuple[str, ...]:
-    """What the customer asked before in this episode, oldest first."""
-    query = (
-        select(messages.c.text)
-        .where(
-            messages.c.bot == subject.bot,
-            messages.c.account == subject.account,
-            messages.c.conversation == subject.conversation,
-            messages.c.id < subject.message,
-            messages.c.at >= since,
-            messages.c.role == Role.CUSTOMER.value,
-            messages.c.verdict == Verdict.ASKS.value,
-            messages.c.text != "",
-        )
-        .order_by(messages.c.id.desc())
-        .limit(HISTORY)
-    )
-    return tuple(reversed(connection.execute(query).scalars().all()))
-
-
-def plan(connection: Connection, subject: Subject, decided: Decided, now: float) -> None:
-    """Keep what was decided, before anything of it is said."""
+def plan(
+    connection: Connection, work: Work, decided: Decided, now: float, *, begun: bool = True
+) -> list[Planned]:
+    """Keep what was decided, before anything of it is said; its posts, the first marked as being sent."""
+    subject = work.subject
     row = {
         "bot": subject.bot,
         "account": subject.account,
@@ -172,101 +151,71 @@ def plan(connection: Connection, subject: Subject, decided: Decided, now: float)
         **asdict(decided.outcome),
     }
     connection.execute(_ADD_TURN, row)
-    add_posts(connection, subject, decided.posts, first=0)
     known.keep_episode(connection, subject, decided.facts)
     record(connection, subject, now, *decided.notes)
+    return outbox.add(connection, subject, decided.posts, first=0, now=now, begun=begun)
 
 
-def add_posts(connection: Connection, subject: Subject, wanted: Sequence[Post], first: int) -> None:
-    rows = [
-        {
-            "bot": subject.bot,
-            "account": subject.account,
-            "message": subject.message,
-            "number": number,
-            "kind": post.kind.value,
-            "text": post.text,
-            "state": State.PLANNED.value,
-        }
-        for number, post in enumerate(wanted, start=first)
-    ]
-    connection.execute(_ADD_POSTS, rows)
+def is_decided(connection: Connection, subject: Subject) -> bool:
+    """Whether the message has had its turn, or has it now."""
+    query = select(turns.c.message).where(
+        turns.c.bot == subject.bot,
+        turns.c.account == subject.account,
+        turns.c.message == subject.message,
+    )
+    return connection.execute(query).one_or_none() is not None
 
 
-def posts_of(connection: Connection, subject: Subject) -> list[Planned]:
-    """The posts of a turn in order; none where nothing was decided yet."""
-    return [
-        Planned(row.number, Kind(row.kind), row.text, State(row.state), row.begun_at)
-        for row in connection.execute(_POSTS, _message_of(subject))
-    ]
-
-
-def set_post(
-    connection: Connection,
-    subject: Subject,
-    number: int,
-    state: State,
-    *,
-    now: float,
-    posted: int | None = None,
-    notes: Sequence[Note] = (),
+def finish(
+    connection: Connection, work: Work, me: str, now: float, *notes: Note, state: str = "done"
 ) -> None:
-    """`begun_at` is written with every state: only that of a post being sent is read."""
-    values = {"its_number": number, "to_state": state.value, "to_begun_at": now, "to_posted": posted}
-    connection.execute(_SET_POST, _message_of(subject) | values)
-    record(connection, subject, now, *notes)
+    """The turn's messages are dealt with, and the conversation free. Raises LeaseLost."""
+    ids = {"ids": list(work.messages), "to_state": state}
+    connection.execute(_SET_STATE, known.key_of(work.subject) | ids)
+    leases.let_go(connection, work.subject, me, now)
+    record(connection, work.subject, now, *notes)
 
 
-def drop_posts(connection: Connection, subject: Subject) -> None:
-    """What is not sent yet will not be."""
-    connection.execute(_DROP_POSTS, _message_of(subject))
+def postpone(connection: Connection, work: Work, me: str, due_at: float, now: float, *notes: Note) -> None:
+    """Try again at `due_at`; the conversation is free, and its later messages wait. Raises LeaseLost."""
+    leases.postpone(connection, work.subject, me, due_at)
+    record(connection, work.subject, now, *notes)
 
 
-def has_echo(connection: Connection, subject: Subject, mark: str) -> bool:
-    """Whether Chatwoot has sent us our own post back."""
-    query = select(messages.c.id).where(
-        messages.c.bot == subject.bot,
-        messages.c.account == subject.account,
-        messages.c.conversation == subject.conversation,
-        messages.c.mark == mark,
+def _begun(
+    connection: Connection, subject: Subject, waiting: Sequence[Row[Any]]
+) -> tuple[Sequence[Row[Any]], tuple[Planned, ...]] | None:
+    """The messages and posts of a turn that somebody had begun to post."""
+    for turn in dict.fromkeys(row.turn for row in waiting if row.turn is not None):
+        of_turn = Subject(subject.bot, subject.account, subject.conversation, turn)
+        if posts := outbox.posts_of(connection, of_turn):
+            return [row for row in waiting if row.turn == turn], tuple(posts)
+    return None
+
+
+def _freeze(connection: Connection, subject: Subject, ids: Sequence[int], now: float) -> None:
+    connection.execute(_FREEZE, known.key_of(subject) | {"ids": list(ids), "to_turn": subject.message})
+    if len(ids) > 1:
+        merged = note(Step.FILTER, f"{len(ids)} messages taken together", messages=list(ids))
+        record(connection, subject, now, merged)
+
+
+def _work(subject: Subject, chosen: Sequence[Row[Any]], attempts: int) -> Work:
+    return Work(
+        subject,
+        "\n".join(row.text for row in chosen if row.text),
+        chosen[-1].at,
+        tuple(Attachment.of(file) for row in chosen for file in row.attachments),
+        chosen[-1].contact,
+        attempts,
+        tuple(row.id for row in chosen),
+        min(row.received_at for row in chosen),
+        max(row.received_at for row in chosen),
     )
-    return connection.execute(query.limit(1)).one_or_none() is not None
 
 
-def finish(connection: Connection, subject: Subject, now: float, *notes: Note, state: str = "done") -> None:
-    """The message is dealt with, and the conversation free."""
-    connection.execute(_SET_MESSAGE, _message_of(subject) | {"to_state": state})
-    known.lease(connection, subject, 0.0)
-    record(connection, subject, now, *notes)
-
-
-def postpone(connection: Connection, subject: Subject, due_at: float, now: float, *notes: Note) -> None:
-    """Try again at `due_at`; the conversation is free, and its later messages wait behind this one."""
-    connection.execute(_POSTPONE, _message_of(subject) | {"to_due_at": due_at})
-    known.lease(connection, subject, 0.0)
-    record(connection, subject, now, *notes)
-
-
-def _is_next(bots: Collection[str]) -> ColumnElement[bool]:
-    """Waiting, with no earlier one waiting in its conversation: not even one that was postponed."""
-    earlier = messages.alias()
-    is_behind = select(earlier.c.id).where(
-        earlier.c.bot == messages.c.bot,
-        earlier.c.account == messages.c.account,
-        earlier.c.conversation == messages.c.conversation,
-        earlier.c.state == "waiting",
-        earlier.c.id < messages.c.id,
-    )
-    return and_(messages.c.state == "waiting", messages.c.bot.in_(bots), ~is_behind.exists())
-
-
-def _message_of(subject: Subject) -> dict[str, object]:
-    return {"its_bot": subject.bot, "its_account": subject.account, "its_message": subject.message}
-
-
-def _is_in_conversation() -> ColumnElement[bool]:
-    return and_(
-        conversations.c.bot == messages.c.bot,
-        conversations.c.account == messages.c.account,
-        conversations.c.id == messages.c.conversation,
-    )
+def _history(connection: Connection, subject: Subject, facts: Facts) -> tuple[str, ...]:
+    """What the customer asked before in this episode, oldest first."""
+    values = {"before": subject.message, "since": facts.episode_at}
+    found = connection.execute(_HISTORY, known.key_of(subject) | values)
+    return tuple(reversed(found.scalars().all()))

@@ -1,126 +1,300 @@
 """The worker: sorts what came in, and takes turns, one per conversation, many conversations at once.
 
-It holds nothing that is not in the store: ended at any moment, the next one goes on from there.
+It holds nothing that is not in the store: ended at any moment, the next one goes on from there, and where
+several share a store, another one does within seconds.
 """
 
 from __future__ import annotations
 
 import asyncio
+import time
+import uuid
+from collections.abc import Collection
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 
-from bridge import inbox, intake, log, turns
-from bridge.inbox import Delivery
-from bridge.turn import Turn
-from bridge.turns import Work
+from sqlalchemy import Connection
+
+from bridge import inbox, intake, leases, log, retention, turns
+from bridge.intake import Sorted
+from bridge.leases import LeaseLost
+from bridge.settings import BridgeSettings
+from bridge.store import announce
+from bridge.trace import Subject
+from bridge.turn import Desk, News, Turn
+from bridge.turn.posting import named
+from bridge.turns import Taken
 from kbtool.errors import Unavailable
 
 LONGEST_REST = 5.0
 SHORTEST_REST = 0.01
+BATCH = 100
+BEATS = 4
+"""How often a bridge says that it lives, in the time after which it is taken for dead."""
+
+_Key = tuple[str, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class _Running:
+    task: asyncio.Task[None]
+    news: News
+
+
+@dataclass(frozen=True, slots=True)
+class _Round:
+    """What one look at the store has brought."""
+
+    sorted: list[Sorted]
+    taken: list[Taken]
+    due_at: float | None
 
 
 class Worker:
     """`run` until `stop`; `wake` says that something was accepted."""
 
-    def __init__(self, turn: Turn) -> None:
-        self._turn = turn
-        self._store = turn.store
-        self._settings = turn.settings
-        self._bots = [route.name for route in turn.settings.routes]
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._store = desk.store
+        self._me = str(uuid.uuid4())
         self._woken = asyncio.Event()
         self._stopping = False
-        self._running: set[asyncio.Task[None]] = set()
+        self._running: dict[_Key, _Running] = {}
         self.is_ready = False
 
     def wake(self) -> None:
         self._woken.set()
 
+    def adopt(self, desk: Desk) -> None:
+        """Take turns as `desk` has it from now on; those under way end as they began."""
+        self._desk = desk
+        self.wake()
+
+    @property
+    def running(self) -> int:
+        """How many turns are under way here."""
+        return len(self._running)
+
+    @property
+    def _settings(self) -> BridgeSettings:
+        return self._desk.settings
+
     async def run(self) -> None:
         """Work until told to stop. First of all, what a bridge that died was working on is free again."""
-        await self._store.write(turns.release_all)
-        self.is_ready = True
-        while not self._stopping:
-            self._woken.clear()
-            try:
-                is_more = await self._sort() or await self._start()
-            except Unavailable as error:
-                log.problem("store", why=error.message)
-                is_more = False
-            if not is_more:
-                await self._rest()
-        self.is_ready = False
-        await self._drain()
+        async with asyncio.TaskGroup() as group:
+            await self._join()
+            if self._store.is_shared:
+                self._store.listen(self._hear)
+            others = [group.create_task(self._keep_tidy())]
+            if self._store.is_shared:
+                others.append(group.create_task(self._keep_alive()))
+            self.is_ready = True
+            await self._work()
+            self.is_ready = False
+            await self._drain()
+            for task in others:
+                task.cancel()
+        with suppress(Unavailable):  # then what is left here is free when the others take us for dead
+            await self._leave()
 
     def stop(self) -> None:
         """Take no new turn; `run` ends when those under way have ended, or have had their time."""
         self._stopping = True
         self.wake()
 
-    async def _drain(self) -> None:
-        if self._running:
-            log.event("draining", turns=len(self._running))
-            await asyncio.wait(self._running, timeout=self._settings.patience.drain)
-        for task in self._running:
-            task.cancel()
-        await asyncio.gather(*self._running, return_exceptions=True)
+    async def _work(self) -> None:
+        while not self._stopping:
+            self._woken.clear()
+            try:
+                found = await self._look()
+            except Unavailable as error:
+                log.problem("store", why=error.message)
+                await self._rest(None)
+                continue
+            for taken in found.taken:
+                self._start(taken)
+            if not (found.sorted or found.taken):
+                await self._rest(found.due_at)
 
-    async def _sort(self) -> bool:
-        """Make messages of deliveries; whether there were any."""
-        new = await self._store.read(inbox.unsorted)
-        outcomes = await asyncio.gather(*(self._sort_one(one) for one in new), return_exceptions=True)
-        for delivery, outcome in zip(new, outcomes, strict=True):
-            if isinstance(outcome, Unavailable):
-                raise outcome
-            if isinstance(outcome, BaseException):
-                log.problem("unsortable", outcome, bot=delivery.bot, number=delivery.number)
-                await self._store.write(partial(inbox.set_unreadable, number=delivery.number))
-        return bool(new)
-
-    async def _sort_one(self, delivery: Delivery) -> None:
-        route = self._settings.route(delivery.bot)
-        inboxes = route.inboxes if route else frozenset[int]()
-        now = self._turn.clock()
-        word = await self._store.write(lambda c: intake.sort(c, delivery, inboxes, now))
-        log.event("delivery", bot=delivery.bot, number=delivery.number, verdict=word)
-
-    async def _start(self) -> bool:
-        """Begin the turns that are due, as far as there is room; whether there were any."""
+    async def _look(self) -> _Round:
+        """Sort what is new and take what is due, in one commit."""
         room = self._settings.concurrency - len(self._running)
-        if room <= 0:
-            return False
-        now, lease = self._turn.clock(), self._settings.patience.lease
-        claimed = await self._store.write(lambda c: turns.claim(c, self._bots, now, lease, room))
-        for work in claimed:
-            task = asyncio.create_task(self._work(work))
-            self._running.add(task)
-            task.add_done_callback(self._ended)
-        return bool(claimed)
-
-    async def _work(self, work: Work) -> None:
-        """A turn in a task of its own: a bug in one is told, and does not end the others."""
-        turn = asyncio.create_task(self._turn.take(work))
         try:
-            await asyncio.wait({turn})
-        except asyncio.CancelledError:
-            turn.cancel()
-            await asyncio.wait({turn})
+            found = await self._store.write(lambda c: self._round(c, room))
+        except Unavailable:
             raise
-        error = None if turn.cancelled() else turn.exception()
-        if error is not None:
-            log.problem("turn_failed", error, message=work.subject.message)
-            with suppress(Unavailable):  # then the lease runs out, and the turn is taken again
-                await self._turn.give_up(work, error)
+        except Exception as error:  # noqa: BLE001 a bug on one delivery must not stop the others
+            log.problem("unsortable", error)
+            found = _Round(await self._sort_apart(), [], None)
+        for one in found.sorted:
+            log.event("delivery", bot=one.bot, number=one.number, verdict=one.word)
+            if one.changed is not None:
+                self._tell(_key(one.changed))
+        return found
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        self._running.discard(task)
+    def _round(self, connection: Connection, room: int) -> _Round:
+        now = self._desk.clock()
+        new = inbox.unsorted(connection, BATCH)
+        outcomes = intake.sort(connection, new, self._inboxes, now) if new else []
+        if self._store.is_shared:
+            for key in {_key(one.changed) for one in outcomes if one.changed is not None}:
+                announce(connection, _word(key))
+        bots = self._settings.addresses
+        claimed = leases.claim(connection, self._me, bots, now, room) if room > 0 else []
+        merges = any(self._settings.patience_of(route).quiet > 0 for route in self._settings.routes)
+        taken = []
+        for lease in claimed:
+            one = turns.take(connection, lease, self._desk.mode, now, merges=merges)
+            if one is None:
+                leases.let_go(connection, lease.subject, self._me, now)
+            else:
+                taken.append(one)
+        due_at = None if outcomes or taken or room <= 0 else leases.next_due(connection, bots)
+        return _Round(outcomes, taken, due_at)
+
+    async def _sort_apart(self) -> list[Sorted]:
+        """One by one, so that only the one that cannot be sorted is left."""
+        outcomes: list[Sorted] = []
+        for delivery in await self._store.write(inbox.unsorted):
+            now = self._desk.clock()
+            sort = partial(intake.sort, new=[delivery], inboxes=self._inboxes, now=now)
+            try:
+                outcomes += await self._store.write(sort)
+            except Unavailable:
+                raise
+            except Exception as error:  # noqa: BLE001 told, and kept for whoever mends it
+                log.problem("unsortable", error, bot=delivery.bot, number=delivery.number)
+                await self._store.write(partial(inbox.set_unreadable, number=delivery.number))
+        return outcomes
+
+    def _inboxes(self, bot: str) -> Collection[int]:
+        return self._settings.inboxes(bot)
+
+    def _start(self, taken: Taken) -> None:
+        key, news = _key(taken.work.subject), News()
+        task = asyncio.create_task(self._run(Turn(self._desk, taken, self._me, news), taken.work.subject))
+        self._running[key] = _Running(task, news)
+        task.add_done_callback(lambda done: self._ended(key, done))
+
+    async def _run(self, turn: Turn, subject: Subject) -> None:
+        """A turn in a task of its own: a bug in one is told, and does not end the others."""
+        begun, ended = time.monotonic(), "failed"
+        try:
+            await turn.run()
+            ended = "done"
+        except LeaseLost:
+            log.problem("lease_lost", bot=subject.bot, message=subject.message)
+        except Unavailable as error:
+            await self._put_back(subject, error.message)
+        except Exception as error:  # noqa: BLE001 whatever it is, the customer gets a person
+            log.problem("turn_failed", error, message=subject.message)
+            try:
+                await turn.give_up(error)
+            except LeaseLost:
+                pass
+            except Unavailable as failure:
+                await self._put_back(subject, failure.message)
+        finally:
+            log.event("turn", **named(subject), ended=ended, seconds=time.monotonic() - begun)
+
+    async def _put_back(self, subject: Subject, why: str) -> None:
+        """The store failed a turn: when it works again, the turn is taken again."""
+        log.problem("store", why=why, message=subject.message)
+        while True:
+            await asyncio.sleep(self._settings.patience.first_pause)
+            try:
+                await self._store.write(lambda c: leases.postpone(c, subject, self._me, self._desk.clock()))
+            except Unavailable:
+                continue
+            except LeaseLost:
+                pass
+            return
+
+    def _ended(self, key: _Key, task: asyncio.Task[None]) -> None:
+        if (running := self._running.get(key)) and running.task is task:
+            del self._running[key]
         self.wake()
 
-    async def _rest(self) -> None:
+    async def _rest(self, due_at: float | None) -> None:
         """Until something is accepted, a turn ends, or a postponed one is due."""
-        seconds = LONGEST_REST
-        if len(self._running) < self._settings.concurrency:
-            due = await self._store.read(lambda c: turns.next_due(c, self._bots))
-            if due is not None:
-                seconds = min(LONGEST_REST, max(SHORTEST_REST, due - self._turn.clock()))
+        seconds = self._settings.patience.lease / BEATS if self._store.is_shared else LONGEST_REST
+        if due_at is not None:
+            seconds = min(seconds, max(SHORTEST_REST, due_at - self._desk.clock()))
         with suppress(TimeoutError):
             await asyncio.wait_for(self._woken.wait(), seconds)
+
+    def _hear(self, word: str) -> None:
+        """Another bridge has sorted something: of a conversation that is here, or that is due."""
+        if (key := _key_of(word)) is not None:
+            self._tell(key)
+        self.wake()
+
+    def _tell(self, key: _Key) -> None:
+        if running := self._running.get(key):
+            running.news.tell()
+
+    async def _join(self) -> None:
+        if self._store.is_shared:
+            await self._store.write(lambda c: leases.join(c, self._me))
+        else:
+            await self._store.write(leases.release_all)
+
+    async def _leave(self) -> None:
+        if self._store.is_shared:
+            await self._store.write(lambda c: leases.leave(c, self._me))
+
+    async def _keep_alive(self) -> None:
+        """Say that we live. Who was silent for too long has lost what it had, and begins anew."""
+        seconds = self._settings.patience.lease
+        while True:
+            await asyncio.sleep(seconds / BEATS)
+            try:
+                lives = await self._store.write(lambda c: leases.beat(c, self._me, seconds))
+            except Unavailable as error:
+                log.problem("store", why=error.message)
+                continue
+            if not lives:
+                log.problem("taken_for_dead", turns=len(self._running))
+                await self._cancel_all()
+                self._me = str(uuid.uuid4())
+                await self._store.write(lambda c: leases.join(c, self._me))
+            self.wake()
+
+    async def _keep_tidy(self) -> None:
+        while True:
+            try:
+                await retention.forget(self._store, self._settings.keep, self._desk.clock())
+            except Unavailable as error:
+                log.problem("store", why=error.message)
+            await asyncio.sleep(retention.EVERY)
+
+    async def _drain(self) -> None:
+        tasks = [running.task for running in self._running.values()]
+        if tasks:
+            log.event("draining", turns=len(tasks))
+            await asyncio.wait(tasks, timeout=self._settings.patience.drain)
+        await self._cancel_all()
+
+    async def _cancel_all(self) -> None:
+        tasks = [running.task for running in self._running.values()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _key(subject: Subject) -> _Key:
+    return subject.bot, subject.account, subject.conversation
+
+
+def _word(key: _Key) -> str:
+    return ":".join(map(str, key))
+
+
+def _key_of(word: str) -> _Key | None:
+    """The conversation that a word names; a bot's name has no colon in it."""
+    bot, _, numbers = word.partition(":")
+    account, _, conversation = numbers.partition(":")
+    if not (account.isdigit() and conversation.isdigit()):
+        return None
+    return bot, int(account), int(conversation)

@@ -33,7 +33,9 @@ from bridge.settings import BridgeSettings, Mode, Patience, Route
 from kbtool.dify.client import DifyClient
 from kbtool.handoff import Policy
 
-QUICK = Patience(answer=5.0, attempts=2, first_pause=0.01, longest_pause=0.05, settles=0.2, drain=3.0)
+QUICK = Patience(
+    answer=5.0, attempts=2, first_pause=0.01, longest_pause=0.05, post_limit=0.2, drain=3.0, quiet=0.0
+)
 DIFY_KEY = "app-test"
 
 

@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 # A layer may import from its own and from the ones below it, and from nothing beside it.
 LAYERS = (
-    ("kbtool.__main__",),
+    ("kbtool.__main__", "bridge.asgi"),
     ("kbtool.cli",),
     ("bridge.sandbox",),
     ("bridge",),

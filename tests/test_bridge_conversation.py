@@ -69,14 +69,14 @@ def test_a_resolved_conversation_comes_back_as_a_new_episode() -> None:
     facts = learn(facts, seen("pending", 30.1), said(Role.CUSTOMER, 30))
     known = replace(facts, dify_conversation="old", was_clarified=True)
     assert next_step(known, 30, Mode.REPLY) is Step.ANSWER
-    fresh = begin(known, 30)
+    fresh = begin(known, 30, Mode.REPLY)
     assert (fresh.dify_conversation, fresh.was_clarified, fresh.episode_at) == ("", False, 20)
 
 
 def test_a_conversation_given_back_to_the_bot_is_a_new_episode() -> None:
     facts = after((seen("open", 10), said(Role.PERSON, 12)), (seen("pending", 20), None))
     assert next_step(facts, 30, Mode.REPLY) is Step.ANSWER
-    assert begin(facts, 30).episode_at == 20
+    assert begin(facts, 30, Mode.REPLY).episode_at == 12
 
 
 def test_giving_back_may_be_seen_first_in_the_customers_message() -> None:
@@ -86,7 +86,7 @@ def test_giving_back_may_be_seen_first_in_the_customers_message() -> None:
 
 def test_a_message_of_the_same_episode_goes_on_with_it() -> None:
     facts = Facts(status="pending", episode_at=20, ended_at=20, dify_conversation="c", was_clarified=True)
-    assert begin(facts, 30) == facts
+    assert begin(facts, 30, Mode.REPLY) == facts
 
 
 EVENTS = st.lists(

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bridge.events import Role, Verdict, parse, verdict
+from bridge.events import Attachment, Role, Verdict, parse, rival, verdict
 
 SAMPLES = Path(__file__).parent / "contract" / "chatwoot"
+CASES = sorted((Path(__file__).parent / "cases" / "bridge" / "reading").glob("*.json"))
 
 # Every sample of a message, with who speaks in it and whether it wants an answer.
 MESSAGES = {
@@ -35,12 +37,23 @@ MESSAGES = {
     "message_updated_csat_response_web": (Role.SYSTEM, Verdict.NOT_A_NEW_MESSAGE),
     "message_updated_delivery_status_whatsapp": (Role.BOT, Verdict.NOT_A_NEW_MESSAGE),
     "message_updated_failed_whatsapp_window": (Role.BOT, Verdict.NOT_A_NEW_MESSAGE),
-    "message_updated_input_select_answer_web": (Role.BOT, Verdict.NOT_A_NEW_MESSAGE),
+    "message_updated_input_select_answer_web": (Role.CUSTOMER, Verdict.ASKS),
 }
 
 
 def body_of(name: str) -> dict[str, Any]:
     body: dict[str, Any] = json.loads((SAMPLES / f"{name}.json").read_text(encoding="utf-8"))["body"]
+    return body
+
+
+def set_in(body: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """The body with values set by path (`a.b.0.c`)."""
+    for path, value in changes.items():
+        *way, last = path.split(".")
+        place: Any = body
+        for step in way:
+            place = place[int(step)] if isinstance(place, list) else place[step]
+        place[int(last) if isinstance(place, list) else last] = value
     return body
 
 
@@ -90,33 +103,72 @@ def test_a_question_is_read_from_the_web_widget() -> None:
     assert event.message.at == pytest.approx(1781776800.412)
 
 
-def test_a_mail_is_read_without_what_it_quotes() -> None:
-    event = parse(changed("message_created_incoming_email"))
+@pytest.mark.parametrize("path", CASES, ids=lambda path: path.stem)
+def test_a_payload_is_read_as_it_is_meant(path: Path) -> None:
+    """A sample, what is changed in it by path, and what of its message then counts."""
+    case = json.loads(path.read_text(encoding="utf-8"))
+    event = parse(json.dumps(set_in(body_of(case["sample"]), case["change"])).encode())
     assert event is not None
     assert event.message is not None
-    assert event.message.text == "Hello,\nI was charged twice."
+    shown = {name: getattr(event.message, name) for name in case["message"]}
+    if "attachments" in shown:
+        shown["attachments"] = list(map(str, shown["attachments"]))
+    assert (shown, verdict(event, frozenset())) == (case["message"], case["verdict"])
 
 
-def test_a_mail_that_was_sent_by_a_machine_is_not_answered() -> None:
-    body = body_of("message_created_incoming_email")
-    body["content_attributes"]["email"]["auto_reply"] = True
-    assert verdict_of(json.dumps(body).encode()) is Verdict.AUTO_REPLY
-    body = body_of("message_created_incoming_email")
-    body["sender"]["email"] = "no-reply@shop.example"
-    assert verdict_of(json.dumps(body).encode()) is Verdict.AUTO_REPLY
+def test_a_choice_is_known_again_and_another_one_is_another() -> None:
+    def chosen(value: str) -> str:
+        values = {"content_attributes.submitted_values": [{"title": value, "value": value}]}
+        event = parse(json.dumps(set_in(body_of("message_updated_input_select_answer_web"), values)).encode())
+        assert event is not None
+        assert event.message is not None
+        return event.message.chosen
+
+    assert chosen("a") == chosen("a") != chosen("b")
 
 
-def test_a_voice_message_is_its_transcript_where_there_is_one() -> None:
-    body = body_of("message_created_incoming_voice_whatsapp")
+@pytest.mark.parametrize(
+    ("source", "channel"),
+    [
+        ("whatsapp:+49170", "Channel::TwilioSms/whatsapp"),
+        ("+49170", "Channel::TwilioSms"),
+        (7, "Channel::TwilioSms"),
+    ],
+)
+def test_whatsapp_through_twilio_is_told_from_sms(source: Any, channel: str) -> None:
+    changes = {"conversation.channel": "Channel::TwilioSms", "conversation.contact_inbox.source_id": source}
+    event = parse(json.dumps(set_in(body_of("message_created_incoming_text_web"), changes)).encode())
+    assert event is not None
+    assert event.conversation is not None
+    assert event.conversation.channel == channel
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "own", "kind"),
+    [
+        ("message_created_incoming_text_web", {}, 2, None),
+        ("message_created_incoming_text_web__bot_owner_4_16plus", {}, 2, None),
+        ("message_created_incoming_text_web__bot_owner_4_16plus", {}, 5, "agent_bot"),
+        ("message_created_incoming_text_web__bot_owner_4_16plus", {}, 0, None),
+        ("message_created_outgoing_bot", {}, 2, None),
+        ("message_created_outgoing_bot", {}, 5, "agent_bot"),
+        ("message_created_outgoing_bot", {}, 0, "agent_bot"),
+        ("message_created_outgoing_bot", {"content_attributes": {"kbtool_turn": "a:1:0"}}, 0, None),
+        ("message_created_outgoing_bot", {"sender.type": "captain_assistant"}, 2, "captain_assistant"),
+        ("message_created_private_note_bot", {}, 5, None),
+        ("message_created_outgoing_human_agent", {}, 2, None),
+    ],
+)
+def test_another_brain_in_the_inbox_is_named(
+    name: str, changes: dict[str, Any], own: int, kind: str | None
+) -> None:
+    body = set_in(body_of(name), changes)
+    found = rival(body, own)
     event = parse(json.dumps(body).encode())
     assert event is not None
-    assert event.message is not None
-    assert (event.message.text, event.message.attachments) == ("", ("audio",))
-    body["attachments"][0]["transcribed_text"] = "where is my parcel"
-    event = parse(json.dumps(body).encode())
-    assert event is not None
-    assert event.message is not None
-    assert event.message.text == "where is my parcel"
+    assert event.rival == rival(body)
+    assert (found.kind if found else None) == kind
+    assert found is None or "leave one connected" in str(found)
 
 
 @pytest.mark.parametrize(
@@ -176,22 +228,45 @@ JSON = (
     | st.lists(ODD, max_size=2)
     | st.dictionaries(st.sampled_from(["id", "email", "type"]), ODD, max_size=2)
 )
-FIELDS = st.sampled_from(
-    [
-        *body_of("message_created_incoming_email"),
-        *body_of("conversation_updated"),
-        "attachments",
-    ]
-)
 
 
-@given(
-    st.sampled_from(["message_created_incoming_email", "message_created_incoming_voice_whatsapp"]),
-    st.dictionaries(FIELDS, JSON, max_size=6),
-)
-def test_no_body_makes_parsing_fail(name: str, fields: dict[str, Any]) -> None:
-    event = parse(json.dumps(body_of(name) | fields).encode())
+def leaves(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """The paths of all values in a body, containers too."""
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    return [path, *(leaf for key, one in inner for leaf in leaves(one, (*path, key)))]
+
+
+PLACES = [(name, path) for name in MESSAGES for path in leaves(body_of(name)) if path]
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.sampled_from(PLACES), JSON), min_size=1, max_size=4))
+def test_no_body_makes_parsing_fail(changes: list[tuple[tuple[str, tuple[Any, ...]], Any]]) -> None:
+    """Any values of any sample, changed to anything, at any depth."""
+    name = changes[0][0][0]
+    body: Any = body_of(name)
+    for (_, path), value in changes:
+        place = body
+        for step in path[:-1]:
+            inner = place.get(step) if isinstance(place, dict) else None
+            if isinstance(place, list) and isinstance(step, int) and step < len(place):
+                inner = place[step]
+            if not isinstance(inner, (dict, list)):
+                break
+            place = inner
+        else:
+            if isinstance(place, dict):
+                place[path[-1]] = deepcopy(value)
+    raw = json.dumps(body).encode()
+    event = parse(raw)
     assert event is not None
-    verdict(event, frozenset({3}))
+    assert verdict(event, frozenset({3})) in Verdict
+    rival(json.loads(raw), 2)
     if event.message is not None:
+        assert "\x00" not in event.message.text
         event.message.text.encode()
+        assert all(Attachment.of(one.row()) == one for one in event.message.attachments)
+    if event.conversation is not None:
+        assert len(event.conversation.status) <= 16
+        assert len(event.conversation.language) <= 32
+        assert len(event.conversation.channel) <= 64

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from bridge.settings import Mode
+from bridge.speech import because_of
 from bridge.words import ENGLISH
 from kbtool.hold import MAINTENANCE, POLICY_STALE, Hold
 from tests.bridging import Said, stand
@@ -30,7 +31,7 @@ def test_while_the_mark_is_there_a_person_gets_the_question_and_then_the_bot_ans
                 hold.put(reason, time.time())
                 visit = at.ask(QUESTION)
                 await at.until(lambda: at.status(visit) == "open")
-                assert at.replies(visit) == [ENGLISH.handoff]
+                assert at.replies(visit) == [because_of(reason).sentence(ENGLISH)]
                 assert f"[{reason}]" in at.notes(visit)[0]
                 assert at.dify.asked == []
                 hold.lift()

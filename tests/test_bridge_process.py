@@ -30,8 +30,12 @@ from tests.server import PROFILE, document, run
 ROOT = Path(__file__).parent.parent
 PAGE = "## Time limit\n\nYou may send anything back within 30 days of the day on which it reached you."
 QUESTION = "Within how many days may I send something back, from the day it reached me?"
-SECRETS = {"DIFY_APP_KEY": "app-test", "CHATWOOT_BOT_TOKEN": "sandbox-bot-token",
-           "CHATWOOT_WEBHOOK_SECRET": "sandbox-bot-secret"}  # fmt: skip
+SECRETS = {
+    "DIFY_APP_KEY": "app-test",
+    "CHATWOOT_BOT_TOKEN": "sandbox-bot-token",
+    "CHATWOOT_WEBHOOK_SECRET": "sandbox-bot-secret",
+    "CHATWOOT_USER_TOKEN": "sandbox-administrator-token",
+}
 
 
 def command(*options: str) -> list[str]:
@@ -194,8 +198,13 @@ URL = ("--chatwoot-url", "http://127.0.0.1:9")
     [
         ((), {}, "Chatwoot's address is not known"),
         (("--chatwoot-url", "chat.example.com"), {}, "'chat.example.com' is no address"),
-        (URL, {"CHATWOOT_BOT_TOKEN": ""}, "CHATWOOT_BOT_TOKEN not set"),
-        (URL, {"CHATWOOT_WEBHOOK_SECRET": ""}, "CHATWOOT_WEBHOOK_SECRET not set"),
+        (URL, {"CHATWOOT_BOT_TOKEN": ""}, "CHATWOOT_BOT_TOKEN (or CHATWOOT_BOT_TOKEN_KBTOOL) not set"),
+        (URL, {"CHATWOOT_WEBHOOK_SECRET": ""}, "CHATWOOT_WEBHOOK_SECRET (or"),
+        (
+            (*URL, "--mode", "reply", "--untuned"),
+            {"CHATWOOT_USER_TOKEN": ""},
+            "not set, needed by reply mode on route 'kbtool'",
+        ),
         (URL, {"DIFY_APP_KEY": ""}, "DIFY_APP_KEY not set"),
         ((*URL, "--mode", "shout"), {}, "'shout' is not a mode"),
         ((*URL, "--mode", "reply"), {}, "reply mode needs a tuned threshold"),

@@ -213,7 +213,11 @@ def test_the_second_address_tells_health_and_traces(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with running(tmp_path) as at:
             assert (await at.http.get(f"{at.ops}/healthz")).json() == {"status": "alive"}
-            assert (await at.http.get(f"{at.ops}/readyz")).json() == {"status": "ready"}
+            for _ in range(1000):
+                ready = (await at.http.get(f"{at.ops}/readyz")).json()
+                if ready["status"] == "ready":
+                    break
+            assert ready["status"] == "ready"
             assert (await at.http.get(f"{at.ops}/trace/1/214")).json() == []
             assert await at.deliver(question()) == 200
             for _ in range(1000):

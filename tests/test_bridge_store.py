@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import Connection, create_engine, event, text
 
 from bridge import inbox
-from bridge.store import Store
+from bridge.store.sqlite import SqliteStore
 from kbtool.errors import ConfigError, Unavailable
 from tests.server import run
 
@@ -26,10 +26,10 @@ def keeps(name: str):
 
 def test_what_was_written_is_there_for_a_reader_and_for_the_next_store(tmp_path: Path) -> None:
     async def scenario() -> None:
-        async with Store.open(tmp_path / "b.sqlite") as store:
+        async with SqliteStore.open(tmp_path / "b.sqlite") as store:
             assert await store.write(keeps("one"))
             assert await store.read(names) == ["one"]
-        async with Store.open(tmp_path / "b.sqlite") as store:
+        async with SqliteStore.open(tmp_path / "b.sqlite") as store:
             assert not await store.write(keeps("one"))
             assert await store.read(names) == ["one"]
 
@@ -38,7 +38,7 @@ def test_what_was_written_is_there_for_a_reader_and_for_the_next_store(tmp_path:
 
 def test_writers_that_wait_together_share_a_commit(tmp_path: Path) -> None:
     async def scenario() -> None:
-        async with Store.open(tmp_path / "b.sqlite") as store:
+        async with SqliteStore.open(tmp_path / "b.sqlite") as store:
             commits: list[None] = []
             event.listen(store._engine, "commit", lambda _: commits.append(None))
             held = threading.Event()
@@ -61,7 +61,7 @@ def test_one_that_fails_takes_nothing_from_the_others_and_gets_its_own_error(tmp
         raise ZeroDivisionError
 
     async def scenario() -> None:
-        async with Store.open(tmp_path / "b.sqlite") as store:
+        async with SqliteStore.open(tmp_path / "b.sqlite") as store:
             works = (keeps("a"), bug, lambda c: c.execute(text("select * from nowhere")), keeps("b"))
             results = await asyncio.gather(*map(store.write, works), return_exceptions=True)
             assert [type(result) for result in results] == [bool, ZeroDivisionError, Unavailable, bool]
@@ -72,7 +72,7 @@ def test_one_that_fails_takes_nothing_from_the_others_and_gets_its_own_error(tmp
 
 def test_a_caller_that_goes_away_leaves_its_rows_and_no_trouble(tmp_path: Path) -> None:
     async def scenario() -> None:
-        async with Store.open(tmp_path / "b.sqlite") as store:
+        async with SqliteStore.open(tmp_path / "b.sqlite") as store:
             gone = asyncio.create_task(store.write(keeps("gone")))
             await asyncio.sleep(0)
             gone.cancel()
@@ -84,7 +84,7 @@ def test_a_caller_that_goes_away_leaves_its_rows_and_no_trouble(tmp_path: Path) 
 
 def test_power_may_fail_after_a_commit(tmp_path: Path) -> None:
     async def scenario() -> None:
-        async with Store.open(tmp_path / "b.sqlite") as store:
+        async with SqliteStore.open(tmp_path / "b.sqlite") as store:
             pragmas = "select (select * from pragma_journal_mode), (select * from pragma_synchronous)"
             assert await store.write(lambda c: tuple(c.execute(text(pragmas)).one())) == ("wal", 2)
 
@@ -93,10 +93,10 @@ def test_power_may_fail_after_a_commit(tmp_path: Path) -> None:
 
 def test_a_second_bridge_on_the_same_store_is_refused_and_a_later_one_is_not(tmp_path: Path) -> None:
     async def scenario() -> None:
-        async with Store.open(tmp_path / "b.sqlite"):
+        async with SqliteStore.open(tmp_path / "b.sqlite"):
             with pytest.raises(ConfigError, match="another bridge"):
-                Store.open(tmp_path / "b.sqlite")
-        async with Store.open(tmp_path / "b.sqlite"):
+                SqliteStore.open(tmp_path / "b.sqlite")
+        async with SqliteStore.open(tmp_path / "b.sqlite"):
             pass
 
     run(scenario())
@@ -104,7 +104,7 @@ def test_a_second_bridge_on_the_same_store_is_refused_and_a_later_one_is_not(tmp
 
 def test_the_file_is_for_its_owner_only(tmp_path: Path) -> None:
     async def scenario() -> None:
-        async with Store.open(tmp_path / "deep" / "b.sqlite"):
+        async with SqliteStore.open(tmp_path / "deep" / "b.sqlite"):
             assert stat.S_IMODE((tmp_path / "deep" / "b.sqlite").stat().st_mode) == 0o600
 
     run(scenario())
@@ -114,10 +114,11 @@ def test_a_store_of_a_newer_version_and_a_file_that_is_none_are_refused_in_a_sen
     newer = tmp_path / "newer.sqlite"
     engine = create_engine(f"sqlite:///{newer}")
     with engine.begin() as connection:
-        connection.exec_driver_sql("PRAGMA user_version = 99")
+        connection.exec_driver_sql("create table alembic_version (version_num varchar(32) not null)")
+        connection.exec_driver_sql("insert into alembic_version values ('99')")
     engine.dispose()
     with pytest.raises(ConfigError, match="newer kbtool"):
-        Store.open(newer)
+        SqliteStore.open(newer)
     (tmp_path / "text.sqlite").write_text("not a database " * 100)
     with pytest.raises(ConfigError, match="not a bridge's store"):
-        Store.open(tmp_path / "text.sqlite")
+        SqliteStore.open(tmp_path / "text.sqlite")

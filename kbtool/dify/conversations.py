@@ -28,6 +28,21 @@ class InputField:
 
 
 @dataclass(frozen=True, slots=True)
+class FileRules:
+    """The files that an app takes with a question: `kinds` (image, document, audio, video), at most `most`.
+
+    `sizes` are the server's bounds by kind, in bytes. Without kinds it takes none.
+    """
+
+    kinds: frozenset[str] = frozenset()
+    most: int = 0
+    sizes: tuple[tuple[str, int], ...] = ()
+
+    def takes(self, kind: str, size: int) -> bool:
+        return kind in self.kinds and size <= dict(self.sizes).get(kind, 0)
+
+
+@dataclass(frozen=True, slots=True)
 class AppParameters:
     """What a client has to know of an app. Without `has_citations` no answer carries a score (276)."""
 
@@ -36,6 +51,7 @@ class AppParameters:
     has_citations: bool
     suggests_afterwards: bool
     inputs: tuple[InputField, ...]
+    files: FileRules = FileRules()
 
 
 class Site(NamedTuple):

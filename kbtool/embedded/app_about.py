@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from starlette.responses import Response
 
 from kbtool.embedded.app_call import AppCall, say
@@ -41,7 +43,7 @@ async def parameters(call: AppCall) -> Response:
             "more_like_this": off,
             "user_input_form": form,
             "sensitive_word_avoidance": off,
-            "file_upload": off if is_flow else {"image": off},
+            "file_upload": _file_upload(call.app.file_types, is_flow=is_flow),
             "system_parameters": {
                 "image_file_size_limit": 10,
                 "video_file_size_limit": 100,
@@ -51,6 +53,20 @@ async def parameters(call: AppCall) -> Response:
             },
         }
     )
+
+
+def _file_upload(types: tuple[str, ...], *, is_flow: bool) -> dict[str, Any]:
+    """Recorded is only that nothing is taken [354, 451]; the names in the other form are the console's."""
+    off = {"enabled": False}
+    if not types:
+        return off if is_flow else {"image": off}
+    return {
+        "enabled": True,
+        "allowed_file_types": list(types),
+        "allowed_file_extensions": [],
+        "allowed_file_upload_methods": ["local_file", "remote_url"],
+        "number_limits": 3,
+    }
 
 
 async def meta(_: AppCall) -> Response:

@@ -45,7 +45,9 @@ class AppSettings:
     """One app: its key, what it searches and how it answers.
 
     `datasets` are names or ids. `score_threshold` None means off, as in Dify: chunks with score 0 are then
-    cited too [recorded: 279]. `refusals` maps "zh" and "en" to the sentence for a question without an answer.
+    cited too [recorded: 279]. `file_types` are those of the files that a question may carry (image, document,
+    audio, video); they are taken, and nothing here reads them. `refusals` maps "zh" and "en" to the sentence
+    for a question without an answer.
     `max_active_requests` 0 means no limit.
     """
 
@@ -62,6 +64,7 @@ class AppSettings:
     api_enabled: bool = True
     opening_statement: str = ""
     suggested_questions: tuple[str, ...] = ()
+    file_types: tuple[str, ...] = ()
     refusals: tuple[tuple[str, str], ...] = (
         ("en", "I could not find an answer to this in the help pages."),
         ("zh", "我在帮助文档中没有找到相关答案。"),

@@ -10,6 +10,7 @@ from kbtool.dify.conversations import (
     AppParameters,
     Conversation,
     Feedback,
+    FileRules,
     InputField,
     Message,
     Rating,
@@ -142,6 +143,7 @@ def parse_parameters(body: Any) -> AppParameters:
             has_citations=bool(body["retriever_resource"]["enabled"]),
             suggests_afterwards=bool(body["suggested_questions_after_answer"]["enabled"]),
             inputs=tuple(_input(entry) for entry in body["user_input_form"] or ()),
+            files=_file_rules(body.get("file_upload") or {}, body.get("system_parameters") or {}),
         ),
     )
 
@@ -210,6 +212,37 @@ def parse_file(body: Any) -> UploadedFile:
 def _kind(file: UploadedFile) -> str:
     kind = file.media_type.partition("/")[0]
     return kind if kind in {"image", "audio", "video"} else "document"
+
+
+_MEGABYTE = 1024 * 1024
+_LIMITS = {
+    "image": "image_file_size_limit",
+    "document": "file_size_limit",
+    "audio": "audio_file_size_limit",
+    "video": "video_file_size_limit",
+}
+
+
+def _file_rules(upload: Any, limits: Any) -> FileRules:
+    """Two forms: a chat app's only knows images (451); a chatflow's names the types that it allows (354).
+
+    An app that takes files by their address only gets none: ours are uploaded.
+    """
+    image = upload.get("image") or {}
+    if upload.get("enabled"):
+        kinds = frozenset(str(kind) for kind in upload.get("allowed_file_types") or ())
+        methods = upload.get("allowed_file_upload_methods") or ["local_file"]
+        most = int(upload.get("number_limits") or 0)
+    elif image.get("enabled"):
+        kinds = frozenset({"image"})
+        methods = image.get("transfer_methods") or ["local_file"]
+        most = int(image.get("number_limits") or 0)
+    else:
+        return FileRules()
+    if "local_file" not in methods:
+        return FileRules()
+    sizes = tuple((kind, int(limits.get(name) or 0) * _MEGABYTE) for kind, name in _LIMITS.items())
+    return FileRules(kinds & _LIMITS.keys(), most or 1, sizes)
 
 
 def _input(entry: Any) -> InputField:

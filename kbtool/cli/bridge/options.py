@@ -1,0 +1,25 @@
+"""What the bridge's commands share: their options, and where the store is."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from kbtool.config import Settings
+
+StoreFile = Annotated[
+    Path | None, typer.Option("--store", help="The bridge's database file, if not that of kb.toml.")
+]
+Account = Annotated[int, typer.Option(help="Chatwoot's account, where a number is in several.")]
+IsMessage = Annotated[bool, typer.Option("--message", help="The number is a message's.")]
+Number = Annotated[int, typer.Argument(metavar="CONVERSATION|MESSAGE", help="A number as Chatwoot shows it.")]
+DATABASE_URL = "KBTOOL_DATABASE_URL"
+
+
+def store_of(settings: Settings, store: Path | None) -> tuple[Path, str]:
+    """The store's file and the PostgreSQL that stands in for it, "" none."""
+    return settings.resolve(str(store) if store else settings.bridge.store), os.environ.get(DATABASE_URL, "")

@@ -1,0 +1,72 @@
+"""`kbtool bridge replay`: a stored conversation against today's configuration."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from kbtool.cli.bridge.options import Account, IsMessage, Number, StoreFile, store_of
+from kbtool.cli.options import DEFAULT_CONFIG, Config, Json
+
+if TYPE_CHECKING:
+    from bridge.replay import Replayed
+    from bridge.turns import Outcome
+
+
+def replay(
+    number: Number,
+    is_message: IsMessage = False,
+    account: Account = 0,
+    store: StoreFile = None,
+    config: Config = DEFAULT_CONFIG,
+    as_json: Json = False,
+) -> None:
+    """Ask and decide again, as kb.toml says today; nothing is posted, and nothing is written.
+
+    The Dify app is asked once for each question, which costs what answers cost.
+    """
+    import asyncio
+
+    replayed = asyncio.run(_replay(config, store, number, account, is_message=is_message))
+    if as_json:
+        typer.echo(json.dumps([one.as_json() for one in replayed], ensure_ascii=False, indent=1))
+        return
+    for one in replayed:
+        sign = "=" if one.is_same else "≠"
+        typer.echo(f"message {one.message}: {_told(one.then)} {sign} {_told(one.now)}")
+        for kind, text in one.posts:
+            typer.echo(f"    {kind}: {text.splitlines()[0][:100] if text else ''}")
+    changed = sum(not one.is_same for one in replayed)
+    typer.echo(f"{len(replayed)} replayed, {changed} would be dealt with otherwise; nothing was posted.")
+
+
+async def _replay(
+    config: Path, store: Path | None, number: int, account: int, *, is_message: bool
+) -> list[Replayed]:
+    import os
+
+    from bridge.hops import find
+    from bridge.replay import answering_of, replay, stored
+    from bridge.routing import settings_of
+    from bridge.visit import visit
+    from kbtool.cli.bridge.apps import apps
+    from kbtool.config import load
+
+    settings = load(config)
+    with visit(*store_of(settings, store)) as connection:
+        place = find(connection, number, account, is_message=is_message)
+        facts, questions = stored(connection, place)
+    bridge_settings = settings_of(settings, os.environ)
+    async with apps(settings, os.environ) as chats:
+        make = answering_of(bridge_settings, chats)
+        return await replay(facts, questions, bridge_settings, make, place.message)
+
+
+def _told(outcome: Outcome | None) -> str:
+    if outcome is None:
+        return "silent"
+    score = "" if outcome.score is None else f" {outcome.score:.2f}"
+    return f"{outcome.action} ({outcome.reason}{score})"

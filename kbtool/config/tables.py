@@ -1,0 +1,263 @@
+"""The tables of kb.toml, but for the bridge's, and the whole file."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_core import PydanticCustomError
+
+from kbtool.chunk import SMALLEST_BOUND, Bounds
+from kbtool.config.bridge import Bridge
+from kbtool.config.strict import Table, lowered, shown
+from kbtool.dify.objects import Condition, DatasetProfile, RetrievalProfile
+from kbtool.errors import ConfigError
+from kbtool.handoff import Policy
+from kbtool.model import Kind
+from kbtool.sync.fields import BUILT_IN, FIELDS, PREFIX
+from kbtool.sync.form import Form
+
+FILE = "kb.toml"
+EMBEDDED = "embedded"
+
+
+class Corpus(Table):
+    """`sources` are zips, folders and files; `exclude` are globs on paths inside the exports.
+
+    `max_age_days` leaves out pages whose own date is older (0: none); `kinds` says by glob what files are
+    that are not recognised right.
+    """
+
+    sources: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    max_age_days: int = Field(default=0, ge=0)
+    kinds: dict[str, Kind] = Field(default_factory=dict)
+
+
+class Chunking(Table):
+    """Longest chunks in characters (design decision 5). Dify's own bound is 4,000."""
+
+    child_max: int = Field(default=800, ge=SMALLEST_BOUND, le=3800)
+    child_max_cjk: int = Field(default=400, ge=SMALLEST_BOUND, le=3800)
+    parent_max: int = Field(default=3800, ge=500, le=3900)
+
+    @model_validator(mode="after")
+    def _parents_hold_their_children(self) -> Self:
+        if self.parent_max < max(self.child_max, self.child_max_cjk):
+            raise ValueError("parent_max is smaller than child_max")
+        return self
+
+
+class Dify(Table):
+    """The server, or "embedded" for the engine that comes with kbtool; one dataset of it."""
+
+    base_url: str = EMBEDDED
+    dataset: str = Field(default="support-kb", min_length=1, max_length=40)
+    embedding_model: str = "words-and-bigrams"
+    embedding_provider: str = "kbtool/lexical/lexical"
+    permission: Literal["only_me", "all_team_members"] = "all_team_members"
+    form: Form = Form.PARENT_CHILD
+
+    @field_validator("base_url")
+    @classmethod
+    def _is_an_address_without_secrets(cls, value: str) -> str:
+        if value == EMBEDDED:
+            return value
+        if "@" in value:
+            raise PydanticCustomError("address", "an address without user name and password is wanted")
+        parts = urlsplit(value)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise PydanticCustomError("address", 'should be "embedded" or begin with http:// or https://')
+        return value
+
+
+class Retrieval(Table):
+    """How the dataset is searched; what the app itself uses, so that the measured score is the live one.
+
+    `filter` bounds every search to documents whose metadata have these values, or one of several.
+    """
+
+    search_method: Literal["semantic_search", "full_text_search", "hybrid_search", "keyword_search"] = (
+        "semantic_search"
+    )
+    top_k: int = Field(default=5, ge=1, le=50)
+    reranking_provider: str = ""
+    reranking_model: str = ""
+    filter: dict[str, str | tuple[str, ...]] = Field(default_factory=dict)
+
+
+class Evals(Table):
+    """`golden` are globs; `baseline` names a file in `evals/baselines/`; `k` is the app's own top_k."""
+
+    golden: tuple[str, ...] = ("evals/*.yaml",)
+    baselines: str = "evals/baselines"
+    baseline: str = "main"
+    concurrency: int = Field(default=4, ge=1, le=64)
+
+
+class Handoff(Table):
+    """The policy that evals measure and the bridge runs. 0.5 is only the value to start from."""
+
+    threshold: float = Field(default=0.5, ge=0, le=1)
+    budget: float = Field(default=0.05, gt=0, lt=1)
+    confidence: float = Field(default=0.90, gt=0, lt=1)
+    floor: float = Field(default=0.15, gt=0, lt=1)
+    clarify: bool = True
+    refusals: tuple[str, ...] = ()
+    fingerprint: str = ""
+    run: str = ""
+    tuned: str = ""
+
+
+class Reports(Table):
+    """Where runs are written, and how many weeks they stay; pinned ones stay for ever."""
+
+    directory: str = "reports"
+    keep_weeks: int = Field(default=26, ge=1)
+
+
+class Mail(Table):
+    """A mail server and who is told; the password is SMTP_PASSWORD in the environment."""
+
+    host: str = Field(min_length=1)
+    port: int = Field(default=587, ge=1, le=65535)
+    user: str = ""
+    sender: str = Field(min_length=3)
+    to: tuple[str, ...] = Field(min_length=1)
+    tls: bool = True
+
+
+class Llm(Table):
+    """An OpenAI-compatible endpoint for what is optional (paraphrases); its key is LLM_KEY."""
+
+    base_url: str = ""
+    model: str = ""
+
+
+class Notify(Table):
+    """Who is told when a person has something to do, beside SLACK_WEBHOOK and LARK_WEBHOOK.
+
+    `webhook` gets our JSON by POST, signed where ALERT_WEBHOOK_SECRET is set.
+    """
+
+    webhook: str = ""
+    email: Mail | None = None
+
+    @field_validator("webhook")
+    @classmethod
+    def _is_an_address(cls, value: str) -> str:
+        parts = urlsplit(value)
+        if value and (parts.scheme not in {"http", "https"} or not parts.hostname):
+            raise PydanticCustomError("address", "should begin with http:// or https://")
+        return value
+
+
+class Embedded(Table):
+    """The embedded engine's own file, relative to kb.toml."""
+
+    path: str = ".kbtool/embedded.sqlite"
+
+
+class Settings(Table):
+    """A whole kb.toml. `root` is its folder. `metadata` names the page property that a metadata field of the
+    dataset is filled from.
+    """
+
+    root: Path = Path()
+    corpus: Corpus = Corpus()
+    chunk: Chunking = Chunking()
+    dify: Dify = Dify()
+    metadata: dict[str, str] = Field(default_factory=dict)
+    retrieval: Retrieval = Retrieval()
+    evals: Evals = Evals()
+    handoff: Handoff = Handoff()
+    reports: Reports = Reports()
+    notify: Notify = Notify()
+    llm: Llm = Llm()
+    bridge: Bridge = Bridge()
+    embedded: Embedded = Embedded()
+
+    @field_validator("metadata")
+    @classmethod
+    def _is_free_for_us(cls, mapped: dict[str, str]) -> dict[str, str]:
+        for name in mapped:
+            if name in BUILT_IN:
+                raise PydanticCustomError("field", f"{name!r} is a field of Dify's own; choose another name")
+            if name.startswith(PREFIX):
+                raise PydanticCustomError("field", f"{name!r}: what begins with {PREFIX!r} is kbtool's own")
+            if not re.fullmatch(r"[a-z][a-z0-9_]{0,62}", name):
+                wanted = "a name in small letters, digits and underscores is wanted"
+                raise PydanticCustomError("field", f"{name!r}: {wanted}")
+        return mapped
+
+    @model_validator(mode="after")
+    def _filters_by_known_fields(self) -> Self:
+        known = (*self.metadata, *FIELDS)
+        for name in self.retrieval.filter:
+            if name not in known:
+                near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+                said = f"; did you mean {near[0]!r}?" if near else f"; known: {', '.join(known)}"
+                raise PydanticCustomError("filter", f"[retrieval] filter: no field {name!r} is written{said}")
+        return self
+
+    def resolve(self, path: str) -> Path:
+        return self.root / Path(path).expanduser()
+
+    def with_dataset(self, name: str) -> Settings:
+        """These, for another dataset of the server. Raises ConfigError for a name that Dify refuses."""
+        try:
+            dify = Dify(**self.dify.model_dump() | {"dataset": name})
+        except ValidationError as error:
+            first = error.errors()[0]
+            raise ConfigError(
+                f"--dataset: {lowered(first['msg'])} (it is {shown(name)}, {len(name)} characters)"
+            ) from error
+        return self.model_copy(update={"dify": dify})
+
+    @property
+    def bounds(self) -> Bounds:
+        return Bounds(self.chunk.child_max, self.chunk.child_max_cjk, self.chunk.parent_max)
+
+    @property
+    def retrieval_profile(self) -> RetrievalProfile:
+        model = self.retrieval.reranking_model
+        return RetrievalProfile(
+            search_method=self.retrieval.search_method,
+            top_k=self.retrieval.top_k,
+            reranking_enable=bool(model),
+            reranking_mode="reranking_model" if model else None,
+            reranking_model={
+                "reranking_provider_name": self.retrieval.reranking_provider,
+                "reranking_model_name": model,
+            }
+            if model
+            else None,
+            conditions=tuple(
+                Condition(name, "is" if isinstance(value, str) else "in", value)
+                for name, value in self.retrieval.filter.items()
+            ),
+        )
+
+    @property
+    def dataset_profile(self) -> DatasetProfile:
+        return DatasetProfile(
+            name=self.dify.dataset,
+            embedding_model=self.dify.embedding_model,
+            embedding_provider=self.dify.embedding_provider,
+            permission=self.dify.permission,
+            doc_form=self.dify.form.doc_form,
+            retrieval=replace(self.retrieval_profile, conditions=()),
+        )
+
+    @property
+    def policy(self) -> Policy:
+        return Policy(
+            threshold=self.handoff.threshold,
+            clarify=self.handoff.clarify,
+            refusals=self.handoff.refusals,
+        )
