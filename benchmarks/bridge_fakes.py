@@ -54,6 +54,8 @@ def create_app() -> web.Application:
             web.get(f"{one}/labels", server.labels),
             web.post(f"{one}/labels", server.labels),
             web.post(f"/api/v1/accounts/{ACCOUNT}/conversations/filter", server.filter),
+            web.get(f"/api/v1/accounts/{ACCOUNT}/inboxes/{{inbox}}/agent_bot", server.inbox_bot),
+            web.get("/api/v1/profile", server.profile),
             web.post("/v1/chat-messages", server.chat),
             web.get("/v1/info", server.info),
             web.get("/v1/parameters", server.parameters),
@@ -130,6 +132,14 @@ class Fakes:
     async def filter(self, _: web.Request) -> web.Response:
         self._world.calls["filter"] += 1
         return web.json_response({"meta": {"all_count": 0}, "payload": []})
+
+    async def inbox_bot(self, _: web.Request) -> web.Response:
+        bot = {"id": 1, "name": "Assistant", "outgoing_url": "http://127.0.0.1/webhooks/chatwoot/bench"}
+        return web.json_response({"agent_bot": bot})
+
+    async def profile(self, _: web.Request) -> web.Response:
+        account = {"id": ACCOUNT, "name": "Bench", "status": "active", "role": "administrator"}
+        return web.json_response({"id": 2, "role": "administrator", "accounts": [account]})
 
     def _conversation(self, number: int) -> dict[str, Any]:
         now = time.time()
