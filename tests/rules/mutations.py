@@ -51,8 +51,6 @@ MUTATIONS = (
              'if content.get("private") is True:', "if False:"),
     Mutation(9, "does not hear what was chosen", "bridge/events/choices.py",
              'frozenset({"input_select", "form"})', "frozenset()"),
-    Mutation(9, "hears a choice with every update", "bridge/intake.py",
-             "        messages.c.role == Role.BOT.value,\n", ""),
     Mutation(10, "takes a bot for a customer", "bridge/events/reading.py",
              'if sender and kind in {"", "contact"} else Role.SYSTEM', "if sender else Role.SYSTEM"),
     Mutation(11, "speaks in any status", "bridge/conversation.py",
