@@ -128,7 +128,7 @@ async def _live(
 ) -> dict[str, tuple[str, str]]:
     """Each question from a customer of its own, all at once; what was before it is asked before it."""
     answers: dict[str, Said] = {}
-    async with stand(folder, answers, policy=settings.policy) as at, at.bridge(patience=Patience()):
+    async with stand(folder, answers, policy=settings.policy) as at, at.bridge(patience=Patience(quiet=0.0)):
         say, asked = at.sandbox.state.say, {}
         for one in questions:
             visit = at.sandbox.state.arrive()
