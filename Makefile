@@ -36,7 +36,7 @@ bench: $(INSTALLED_DEV)
 	$(BIN)/python -m benchmarks.ingest
 
 # The simulations of the verdict with 400 worlds a case: about a quarter of an hour. Then the bridge: killed
-# 200 times on SQLite, and 50 times as one of two on a PostgreSQL: about ten minutes.
+# 200 times on SQLite, and 50 times as one of two on a PostgreSQL: about five minutes.
 soak: $(INSTALLED_DEV)
 	KBTOOL_WORLDS=400 $(BIN)/pytest -n auto tests/test_simulation.py
 	KBTOOL_KILLS=200 $(BIN)/pytest -s tests/test_bridge_kill.py
