@@ -8,7 +8,7 @@ same set; once a post of it was begun, nothing is added to it any more.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Row, and_, bindparam, insert, or_, select, update
@@ -148,7 +148,9 @@ def plan(
         "message": subject.message,
         "conversation": subject.conversation,
         "at": now,
-        **asdict(decided.outcome),
+        "action": decided.outcome.action,
+        "reason": decided.outcome.reason,
+        "score": decided.outcome.score,
     }
     connection.execute(_ADD_TURN, row)
     known.keep_episode(connection, subject, decided.facts)

@@ -136,13 +136,15 @@ async def _swallow(_: Any) -> None:
 
 
 class Balanced(httpx.AsyncBaseTransport):
-    """What Chatwoot's webhooks go through: a bridge that takes connections; acknowledged ids are kept."""
+    """What Chatwoot's webhooks go through: a bridge that takes connections. `acknowledged` numbers the ids of
+    the questions that were, in the order in which they were.
+    """
 
     def __init__(self, ports: Sequence[int], chance: random.Random) -> None:
         self._ports = ports
         self._random = chance
         self._inner = HttpxAiohttpClient(trust_env=False, timeout=5.0)
-        self.acknowledged: set[int] = set()
+        self.acknowledged: dict[int, int] = {}
         self.told: dict[int, asyncio.Event] = {}
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -152,7 +154,7 @@ class Balanced(httpx.AsyncBaseTransport):
         try:
             answer = await self._send(request, content)
             if is_question and answer.status_code == 200:
-                self.acknowledged.add(body["id"])
+                self.acknowledged.setdefault(body["id"], len(self.acknowledged))
             return httpx.Response(answer.status_code, request=request)
         finally:
             if is_question:
@@ -202,6 +204,8 @@ class World:
     visits: list[ContactInbox] = field(default_factory=list)
     asked: dict[int, int] = field(default_factory=dict)
     """The number in a question by its message's id."""
+    known: dict[int, int] = field(default_factory=dict)
+    """How many questions had been acknowledged when this number was asked."""
 
     async def start(self, number: int) -> None:
         """A bridge, when it takes connections."""
@@ -231,6 +235,7 @@ class World:
         """A customer who writes, and writes again when that was acknowledged, or lost."""
         while True:
             number = len(self.asked) + 1
+            self.known[number] = len(self.balanced.acknowledged)
             message = self.sandbox.state.say(visit, f"What of number {number} of my order?")
             self.asked[message.id] = number
             await self.balanced.told.setdefault(message.id, asyncio.Event()).wait()
@@ -248,6 +253,18 @@ class World:
                 if message.message_type is MessageType.outgoing and not message.private
             ]
             yield [int(number) for text in said for number in QUESTION.findall(text)]
+
+    def overtaken(self, numbers: Sequence[int]) -> list[tuple[int, int]]:
+        """Pairs of one customer's numbers answered in the wrong order, though the earlier question had been
+        acknowledged before the later one was asked. What Chatwoot had to deliver again, nobody knew sooner.
+        """
+        acknowledged = {self.asked[id_]: place for id_, place in self.balanced.acknowledged.items()}
+        return [
+            (later, earlier)
+            for at, later in enumerate(numbers)
+            for earlier in numbers[at + 1 :]
+            if earlier < later and acknowledged.get(earlier, self.known[later]) < self.known[later]
+        ]
 
     def unanswered(self) -> set[int]:
         """The numbers of acknowledged questions that no reply names."""

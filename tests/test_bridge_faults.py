@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -65,19 +66,28 @@ def test_a_turn_under_way_survives_a_locked_database(tmp_path: Path) -> None:
     run(scenario())
 
 
-def test_a_full_disk_is_a_500_and_room_made_is_a_200(tmp_path: Path) -> None:
-    """SQLite is told that its file may not grow: it says what it says when the disk is full."""
+@contextmanager
+def full() -> Iterator[None]:
+    """No file of this process may grow beyond a page, which is what a full disk is to it."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
+
+def test_a_full_disk_is_a_500_and_room_made_is_a_200(tmp_path: Path) -> None:
     async def scenario() -> None:
-        async with stand(tmp_path, GOOD) as at, at.bridge() as running:
-            store = running.store
-            pages = await store.read(lambda c: c.exec_driver_sql("PRAGMA page_count").scalar_one())
-            await store.write(lambda c: c.exec_driver_sql(f"PRAGMA max_page_count = {pages}").scalar_one())
-            body = question(9001).replace(b'"content":', b'"padding": "' + b"x" * 60_000 + b'", "content":')
-            assert await at.deliver(body) == 500
-            assert rows(tmp_path, "select count(*) from deliveries") == [(0,)]
-            await store.write(lambda c: c.exec_driver_sql("PRAGMA max_page_count = 1000000").scalar_one())
-            assert await at.deliver(body) == 200
+        async with stand(tmp_path, GOOD) as at, at.bridge():
+            assert await at.deliver(question(9000)) == 200
+            with full():
+                assert await at.deliver(question(9001)) == 500
+                assert await at.deliver(question(9001)) == 500
+            assert await at.deliver(question(9001)) == 200
+            await at.until(lambda: rows(tmp_path, "select count(*) from messages") == [(2,)])
+            visit = at.ask(QUESTION)
+            await at.until(lambda: at.replies(visit) == ["You have 30 days."])
 
     run(scenario())
 

@@ -44,5 +44,5 @@ def test_what_is_no_store_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="there is no bridge store"):
         unanswered(tmp_path / "missing.sqlite")
     (tmp_path / "other.sqlite").write_text("not a database" * 100, encoding="utf-8")
-    with pytest.raises(ConfigError, match="not a bridge store"):
+    with pytest.raises(ConfigError, match="not a store that this kbtool can read"):
         unanswered(tmp_path / "other.sqlite")

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, create_engine, select
 from sqlalchemy.pool import StaticPool
@@ -106,6 +106,7 @@ def taken(connection: Connection) -> list[Any]:
     return found
 
 
+@settings(deadline=None, max_examples=60)
 @given(histories(), st.randoms(use_true_random=False), st.lists(st.integers(1, 4), max_size=8))
 def test_the_order_and_the_number_of_deliveries_change_nothing(
     bodies: list[dict[str, Any]], chance: random.Random, sizes: list[int]

@@ -114,10 +114,10 @@ def test_what_a_dead_bridge_had_is_taken_within_the_lease(tmp_path: Path, url: s
     async def scenario() -> None:
         async with stand(tmp_path, GOOD) as at:
             at.ask(QUESTION)
+            begun = time.monotonic()
             async with PostgresStore.open(url) as store:  # a bridge that took a turn, and died
                 await store.write(lambda c: leases.join(c, "dead"))
                 assert await taken_by(store, "dead") is not None
-            begun = time.monotonic()
             async with at.bridge(database=url, patience=SHORT):
                 await at.until(lambda: len(at.dify.asked) == 1)
                 assert time.monotonic() - begun > 0.5

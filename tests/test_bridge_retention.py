@@ -12,7 +12,9 @@ from bridge import inbox, retention
 from bridge.retention import BATCH, DAY, forget
 from bridge.schema import deliveries, messages, posts, trace, turns
 from bridge.settings import Keep
+from bridge.store.postgres import PostgresStore
 from bridge.store.sqlite import SqliteStore
+from tests.postgres import database
 from tests.server import run
 
 KEEP = Keep(deliveries=7, words=90, rows=400)
@@ -69,6 +71,18 @@ def test_rows_go_when_their_time_has_come_and_what_waits_stays(
             assert await forget(store, KEEP, days * DAY) == 0
 
     run(scenario())
+
+
+def test_rows_go_on_postgresql_too() -> None:
+    async def scenario(url: str) -> None:
+        async with PostgresStore.open(url) as store:
+            await store.write(fill)
+            assert await forget(store, KEEP, 401 * DAY) > 0
+            last = {"deliveries": 1, "messages": 1, "turns": 0, "posts": 1, "trace": 0}
+            assert await store.read(left) == last
+
+    with database() as url:
+        run(scenario(url))
 
 
 def test_words_go_before_the_rows_that_are_counted(tmp_path: Path) -> None:
