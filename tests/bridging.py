@@ -32,6 +32,7 @@ from bridge.serve import Bridge, address_of, bridge, listen, serving
 from bridge.settings import BridgeSettings, Mode, Patience, Route
 from kbtool.dify.client import DifyClient
 from kbtool.handoff import Policy
+from tests.ports import free_port
 
 QUICK = Patience(
     answer=5.0, attempts=2, first_pause=0.01, longest_pause=0.05, post_limit=0.2, drain=3.0, quiet=0.0
@@ -251,9 +252,7 @@ async def stand(
     user_token: str = "",
     delivery: DeliverySettings | None = None,
 ) -> AsyncIterator[Stand]:
-    hooks = listen("127.0.0.1", 0)
-    port = hooks.getsockname()[1]
-    hooks.close()
+    port = free_port()
     bot = BotSettings(url=f"http://127.0.0.1:{port}/webhooks/chatwoot/kbtool")
     sandbox = create_sandbox(
         SandboxSettings(bot=bot, delivery=delivery or DeliverySettings(retry_seconds=0.05))

@@ -41,6 +41,7 @@ from bridge.serve import address_of, bridge, listen, serving
 from bridge.settings import BridgeSettings, Mode, Patience, Route
 from kbtool.dify.client import DifyClient
 from kbtool.handoff import Policy
+from tests.ports import free_port
 
 POST_LIMIT = 1.0
 LEASE = 1.5
@@ -279,7 +280,7 @@ async def world(
     """All but the bridges, which the caller starts."""
     chance = random.Random(seed)
     here, there = listen("127.0.0.1", 0), listen("127.0.0.1", 0)
-    ports = [_free_port() for _ in range(bridges)]
+    ports = [free_port() for _ in range(bridges)]
     balanced = Balanced(ports, chance)
     bot = BotSettings(url=f"http://127.0.0.1:{ports[0]}/webhooks/chatwoot/kbtool")
     delivery = DeliverySettings(retry_seconds=0.1, keep_pending_on_bot_failure=True, concurrency=50)
@@ -308,8 +309,3 @@ async def world(
     finally:
         await sandbox.aclose()
         await balanced.aclose()
-
-
-def _free_port() -> int:
-    with listen("127.0.0.1", 0) as listening:
-        return int(listening.getsockname()[1])

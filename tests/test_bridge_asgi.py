@@ -15,8 +15,9 @@ from bridge.sandbox import BotSettings, SandboxSettings, create_sandbox
 from bridge.sandbox.records import MessageType
 from bridge.serve import address_of, listen, serving
 from tests.bridging import Dify, Said
+from tests.ports import free_port
 from tests.server import run
-from tests.test_bridge_process import environment, free_port
+from tests.test_bridge_process import environment
 
 QUESTION = "How long may I wait?"
 

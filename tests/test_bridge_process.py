@@ -25,6 +25,7 @@ from kbtool.embedded import AppSettings, EngineSettings, SlowModel, create_app
 from kbtool.sync.apply import Sync
 from kbtool.sync.render import render
 from kbtool.sync.waiting import Pace
+from tests.ports import free_port
 from tests.server import PROFILE, document, run
 
 ROOT = Path(__file__).parent.parent
@@ -45,11 +46,6 @@ def command(*options: str) -> list[str]:
 def environment(**changes: str) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("CHATWOOT", "DIFY"))}
     return kept | {"PYTHONPATH": str(ROOT)} | SECRETS | changes
-
-
-def free_port() -> int:
-    with listen("127.0.0.1", 0) as listening:
-        return int(listening.getsockname()[1])
 
 
 @dataclass

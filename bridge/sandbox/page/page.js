@@ -309,9 +309,11 @@
   for (const button of document.querySelectorAll("#suggestions button")) {
     button.addEventListener("click", () => ask(button.textContent));
   }
-  // Faults: the form says everything that is to go wrong; one that was used up is off again by itself
+  // Faults: the form says everything that is to go wrong; one that was used up is off again by itself. Nothing can
+  // be chosen before it is known what is on, or that would undo the choice.
   const faults = byId("faults");
   const showFaults = (now) => {
+    faults.elements.all.disabled = false;
     const on = now.calls.length + (now.duplicates !== "none") + (now.shuffle_seconds > 0) + now.loses_attributes;
     byId("faults-on").hidden = !on;
     update(byId("faults-on"), String(on));
@@ -330,7 +332,11 @@
       loses_attributes: faults.elements.loses_attributes.checked,
     })));
   });
-  faults.closest("details").addEventListener("toggle", () => act(async () => showFaults(await call("/sandbox/faults"))));
+  faults.closest("details").addEventListener("toggle", (event) => {
+    if (!event.target.open) return;
+    faults.elements.all.disabled = true;
+    act(async () => showFaults(await call("/sandbox/faults")));
+  });
   const showSide = (side) => {
     document.body.dataset.side = side;
     for (const button of document.querySelectorAll("[data-shows]")) {
