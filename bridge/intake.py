@@ -12,9 +12,9 @@ from typing import Any
 
 from sqlalchemy import Connection, update
 
-from bridge import inbox, known, log, turns
+from bridge import inbox, known, log, rivals, turns
 from bridge.conversation import Facts, learn, silences
-from bridge.events import Event, Message, Role, Verdict, parse, verdict
+from bridge.events import Event, Message, Role, Snapshot, Verdict, parse, verdict
 from bridge.inbox import Delivery
 from bridge.schema import WAITING, insert_new, messages
 from bridge.speech import NOT_DELIVERED, Kind, Post, posts_unsaid
@@ -80,27 +80,38 @@ def _sort_one(
     elif message is not None and message.error and message.mark and message.role is Role.BOT:
         is_new, word = _undelivered(connection, delivery, subject, message, now)
     is_waiting = is_new and word in {Verdict.ASKS, NOT_DELIVERED}
-    has_changed = _learn(connection, subject, event, delivery.at if is_waiting else None)
-    if event.rival is not None:
-        log.problem("rival", bot=subject.bot, inbox=event.rival.inbox_id, why=str(event.rival))
+    has_changed = _learn(connection, subject, event, now, delivery.at if is_waiting else None)
     changed = subject if is_waiting or has_changed else None
     return Sorted(delivery.number, delivery.bot, word, changed)
 
 
-def _learn(connection: Connection, subject: Subject, event: Event, due_at: float | None) -> bool:
+def _learn(connection: Connection, subject: Subject, event: Event, now: float, due_at: float | None) -> bool:
     """Keep what the event shows of its conversation; whether that may silence the bot."""
     seen = event.conversation
     assert seen is not None
     message = event.message if event.name == "message_created" else None
+    own = _own_bot(connection, subject, seen, message, now)
     before = known.facts_of(connection, subject, locked=True)
     if before is None:
-        facts = learn(Facts(), seen, message)
+        facts = learn(Facts(), seen, message, own)
         if known.add(connection, subject, facts, due_at):
             return False
         before = known.facts_of(connection, subject, locked=True) or Facts()
-    facts = learn(before, seen, message)
+    facts = learn(before, seen, message, own)
     known.keep(connection, subject, facts, before, due_at)
     return silences(facts) != silences(before)
+
+
+def _own_bot(
+    connection: Connection, subject: Subject, seen: Snapshot, message: Message | None, now: float
+) -> int:
+    """Our bot's id, looked up where the event shows a bot; another brain is told of. 0: nobody knows."""
+    shown = [bot for bot in (seen.owner, message.speaker if message else None) if bot is not None]
+    own = rivals.own_bot(connection, subject) if shown else 0
+    for bot in shown:
+        if bot.is_other(own):
+            rivals.tell(connection, subject, bot, now)
+    return own
 
 
 def _keep(

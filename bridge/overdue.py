@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, and_, func, join, or_, select, update
 
 from bridge import known, outbox, turns
-from bridge.conversation import Facts
+from bridge.conversation import Facts, is_rivals
 from bridge.events import Role, Verdict
 from bridge.outbox import Planned, State
 from bridge.schema import WAITING, conversations, messages
@@ -89,7 +89,7 @@ def find(connection: Connection, bots: Collection[str], before: float, limit: in
 
 def hand_off(connection: Connection, one: Overdue, desk: Desk) -> bool:
     """Plan that people get the conversation; False where the customer was answered, people have it, or it
-    waits for somebody else.
+    waits for somebody else's account webhook. Where another brain is silent, it is opened without a word.
     """
     subject = one.subject
     planned, action = outbox.posts_of(connection, subject), _action(connection, subject)
@@ -98,7 +98,8 @@ def hand_off(connection: Connection, one: Overdue, desk: Desk) -> bool:
         return False
     minutes = f"for {(now - one.at) / 60:.0f} minutes"
     posts: tuple[Post, ...] = (Post(Kind.OPEN),)
-    if one.is_question and mode is not Mode.OFF:
+    is_ours = mode is not Mode.OFF and not is_rivals(one.facts, one.at, mode)
+    if one.is_question and is_ours:
         manner = desk.manner(subject.bot, one.facts)
         words = words_for(one.text, manner.language or one.facts.language)
         posts = posts_without_answer(UNANSWERED, minutes, words, mode, manner, asked=one.text)

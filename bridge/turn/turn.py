@@ -7,7 +7,7 @@ from time import monotonic
 
 from sqlalchemy import Connection
 
-from bridge import alerts, known, leases, log, outbox, turns
+from bridge import alerts, known, leases, log, outbox, rivals, turns
 from bridge.answering import pause
 from bridge.chatwoot.wire import Shown
 from bridge.conversation import SILENT, Facts, begin, next_step
@@ -168,12 +168,15 @@ class Turn:
         the post there is this one commit: that race cannot be closed, only kept short (bridge rule 11).
         """
         work, mode, merges = self._taken.work, self._mode, self._merges
+        has_rival = await self._is_others(shown)
 
         def keep(connection: Connection) -> list[Planned] | Next | None:
             leases.require(connection, work.subject, self._me)
             facts = known.facts_of(connection, work.subject) or Facts()
-            step = next_step(replace(facts, status=shown.status, has_person=shown.has_person), work.at, mode)
+            step = next_step(_seen_as(facts, shown, has_rival=has_rival), work.at, mode)
             now = self._desk.clock()
+            if step is Next.RIVAL and shown.owner is not None:
+                rivals.tell(connection, work.subject, shown.owner, now)
             if step in SILENT:
                 turns.finish(connection, work, self._me, now, _silence(step, shown.status))
                 return step
@@ -206,11 +209,11 @@ class Turn:
         shown = await self._shown()
         if shown is None:
             return
-        facts = replace(taken.facts, status=shown.status, has_person=shown.has_person)
+        facts = _seen_as(taken.facts, shown, has_rival=await self._is_others(shown))
         step = next_step(facts, taken.work.at, self._mode)
         left = [post for post in taken.posts if post.state in OUTSTANDING]
         is_last = not any(post.is_marked for post in left)
-        if step in SILENT and not (is_last and shown.status == "open"):
+        if step in SILENT and not (is_last and (shown.status == "open" or step is Next.RIVAL)):
             await self._keep_silent(step, shown.status)
             return
         posting = self._posting()
@@ -230,6 +233,11 @@ class Turn:
                 raise Unavailable(error.message, status=error.status) from error
             await self._let_be(error.message)
             return None
+
+    async def _is_others(self, shown: Shown) -> bool:
+        """Whether another brain has the conversation."""
+        subject = self._taken.work.subject
+        return await rivals.is_others(self._store, self._desk.clients[subject.bot], subject, shown)
 
     async def _keep_silent(self, step: Next, status: str) -> None:
         work = self._taken.work
@@ -280,6 +288,11 @@ class Turn:
     @property
     def _merges(self) -> bool:
         return self._patience.quiet > 0 and monotonic() < self._burst.ends_at
+
+
+def _seen_as(facts: Facts, shown: Shown, *, has_rival: bool) -> Facts:
+    """The facts with what Chatwoot itself says now."""
+    return replace(facts, status=shown.status, has_person=shown.has_person, has_rival=has_rival)
 
 
 def _opening(facts: Facts) -> Decided:

@@ -201,12 +201,16 @@ def sample(name: str) -> dict[str, Any]:
 
 @contextmanager
 def logged() -> Iterator[list[str]]:
-    """Everything that is logged meanwhile, by whatever logger, formatted."""
+    """Everything that is logged meanwhile, by whatever logger, formatted; each line once."""
     lines: list[str] = []
 
     class Listening(logging.Handler):
+        last: logging.LogRecord | None = None
+
         def emit(self, record: logging.LogRecord) -> None:
-            lines.append(self.format(record))
+            if record is not self.last:  # a logger hands it on to the one above
+                lines.append(self.format(record))
+            self.last = record
 
     listener = Listening(logging.DEBUG)
     loggers = [logging.getLogger(name) for name in ("", "bridge", "kbtool")]
