@@ -57,6 +57,11 @@ class Facts:
     inbox: int = 0
     labels: tuple[str, ...] = ()
 
+    @property
+    def inbox_name(self) -> str:
+        """As thresholds and golden questions call it: Chatwoot's id; "" where that is not known."""
+        return str(self.inbox or "")
+
 
 def learn(facts: Facts, seen: Snapshot, message: Message | None, own_bot: int = 0) -> Facts:
     """The facts, after an event has shown `seen`. `own_bot` is our bot's id, 0 where nobody knows it."""

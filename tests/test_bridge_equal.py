@@ -118,7 +118,8 @@ def test_the_webhook_and_the_evaluation_decide_alike_for_every_golden_question(
         any_reply = kept[questions[0].id]
         kept = {**kept, **{one.id: any_reply for one in FOR_PEOPLE}}
         questions = (*questions[::4], *FOR_PEOPLE)
-        policy = replace(policy, languages={"en": 0.3, "zh": 0.8})
+        questions = tuple(replace(one, inbox="13"[at % 2]) for at, one in enumerate(questions))
+        policy = replace(policy, languages={"en": 0.3, "zh": 0.8}, inboxes={"3": 0.985})
     replies = bend({one.id: kept[one.id] for one in questions})
     measured = {}
     for one in questions:
@@ -137,12 +138,18 @@ def test_the_webhook_and_the_evaluation_decide_alike_for_every_golden_question(
 async def _live(
     folder: Path, policy: Policy, questions: Sequence[Golden], replies: Mapping[str, Reply]
 ) -> dict[str, tuple[str, str]]:
-    """Each question from a customer of its own, all at once; what was before it is asked before it."""
+    """Each question from a customer of its own, all at once; what was before it is asked before it. Inbox
+    1 is the sandbox's own, 3 a second one of the same bot.
+    """
     answers: dict[str, Said] = {}
     async with stand(folder, answers, policy=policy) as at, at.bridge(patience=Patience(quiet=0.0)):
         say, asked = at.sandbox.state.say, {}
+        directory = at.sandbox.state.directory
+        account, bot = directory.accounts[1], directory.bots[1]
+        second = directory.add_inbox(account, "Shop", "Channel::WebWidget", bot)
+        assert str(second.id) == "3"
         for one in questions:
-            visit = at.sandbox.state.arrive()
+            visit = at.sandbox.state.arrive(second if one.inbox == "3" else None)
             user = f"chatwoot-1-{visit.contact.id}"
             for before in one.history:
                 answers[f"{user}: {before}"] = BEFORE
