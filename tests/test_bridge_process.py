@@ -82,7 +82,7 @@ class World:
         raise AssertionError("the bridge does not get ready")
 
     async def until_traced(self, visit: ContactInbox, step: str) -> None:
-        for _ in range(1000):
+        for _ in range(3000):
             found = self.sandbox.state.conversation_of(visit)
             assert found is not None
             steps = (await self.http.get(f"{self.ops}/trace/1/{found.id}")).json()
@@ -90,6 +90,9 @@ class World:
                 return
             await asyncio.sleep(0.02)
         raise AssertionError(f"{step} is not in the trace")
+
+    def logged(self) -> str:
+        return (self.folder / "bridge.log").read_text(encoding="utf-8")
 
     def replies(self, visit: ContactInbox) -> list[str]:
         found = self.sandbox.state.conversation_of(visit)
@@ -172,6 +175,37 @@ def test_a_bridge_told_to_stop_answers_what_it_has_begun_and_leaves(tmp_path: Pa
             assert "event=decision" in log
             for hidden in (QUESTION, "30 days", *SECRETS.values()):
                 assert hidden not in log
+
+    run(scenario())
+
+
+def test_a_threshold_raised_by_the_command_decides_the_next_message_without_a_restart(
+    tmp_path: Path,
+) -> None:
+    async def scenario() -> None:
+        async with world(tmp_path, thinks=0.0) as at:
+            bridge = await at.start()
+            before = at.sandbox.state.arrive()
+            at.sandbox.state.say(before, QUESTION)
+            await at.until_traced(before, "post")
+            raised = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "kbtool", "tune", "--raise", "0.99"),
+                cwd=tmp_path, env=environment(), stdout=asyncio.subprocess.PIPE,
+            )  # fmt: skip
+            said, _ = await raised.communicate()
+            assert raised.returncode == 0
+            change = "threshold 0.20 -> 0.99"
+            assert f"{change}. A running bridge takes it over." in said.decode()
+            while f'event=reloaded change="route kbtool: {change}"' not in at.logged():
+                assert bridge.returncode is None
+                await asyncio.sleep(0.05)
+            after = at.sandbox.state.arrive()
+            at.sandbox.state.say(after, QUESTION)
+            await at.until_traced(after, "handoff")
+            assert len(at.replies(before)) == 1
+            assert "30 days" not in " ".join(at.replies(after))
+            assert "action=handoff reason=below_threshold" in at.logged()
+            assert bridge.returncode is None
 
     run(scenario())
 

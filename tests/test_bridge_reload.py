@@ -73,7 +73,7 @@ def test_an_edit_is_taken_without_a_restart_and_logged_with_both_thresholds(
                 half.write_text("[handoff]\nthreshold = 0.63\n", encoding="utf-8")
                 half.replace(at.path)
                 await at.until(lambda: at.current.policy.threshold == 0.63)
-            assert 'event=reloaded change="route kbtool: threshold 0.5 to 0.63"' in caplog.text
+            assert 'event=reloaded change="route kbtool: threshold 0.50 -> 0.63"' in caplog.text
 
     run(scenario())
 
