@@ -17,7 +17,7 @@ from bridge.conversation import Facts, learn, silences
 from bridge.events import Event, Message, Role, Snapshot, Verdict, parse, verdict
 from bridge.inbox import Delivery
 from bridge.schema import WAITING, insert_new, messages
-from bridge.speech import NOT_DELIVERED, Kind, Post, posts_unsaid
+from bridge.speech import NOT_DELIVERED, PLAIN, Kind, Manner, Post, posts_unsaid
 from bridge.trace import Step, Subject, note, record
 from bridge.turns import Decided, Outcome, Work
 
@@ -41,8 +41,10 @@ def sort(
     new: Sequence[Delivery],
     inboxes: Callable[[str], Collection[int]],
     now: float,
+    manner: Callable[[str, Facts], Manner] = lambda *_: PLAIN,
 ) -> list[Sorted]:
-    """Make of the deliveries what can be made of them; `inboxes` are those that a bot speaks in.
+    """Make of the deliveries what can be made of them; `inboxes` are those that a bot speaks in, `manner` how
+    a conversation goes to people there.
 
     By conversation, so that bridges that sort at the same time take them in one order.
     """
@@ -51,7 +53,8 @@ def sort(
         key=lambda pair: (*_place(pair[0], pair[1]), pair[0].number),
     )
     outcomes = [
-        _sort_one(connection, delivery, event, inboxes(delivery.bot), now) for delivery, event in events
+        _sort_one(connection, delivery, event, inboxes(delivery.bot), now, manner)
+        for delivery, event in events
     ]
     readable = [one.number for one in outcomes if one.word != UNREADABLE]
     if readable:
@@ -65,7 +68,12 @@ def _place(delivery: Delivery, event: Event | None) -> tuple[str, int, int]:
 
 
 def _sort_one(
-    connection: Connection, delivery: Delivery, event: Event | None, inboxes: Collection[int], now: float
+    connection: Connection,
+    delivery: Delivery,
+    event: Event | None,
+    inboxes: Collection[int],
+    now: float,
+    manner: Callable[[str, Facts], Manner],
 ) -> Sorted:
     if event is None:
         inbox.set_unreadable(connection, delivery.number)
@@ -78,7 +86,7 @@ def _sort_one(
     if message is not None and (event.name == "message_created" or message.chosen):
         is_new, word = _keep(connection, delivery, subject, event, message, inboxes)
     elif message is not None and message.error and message.mark and message.role is Role.BOT:
-        is_new, word = _undelivered(connection, delivery, subject, message, now)
+        is_new, word = _undelivered(connection, delivery, subject, message, now, manner)
     is_waiting = is_new and word in {Verdict.ASKS, NOT_DELIVERED}
     has_changed = _learn(connection, subject, event, now, delivery.at if is_waiting else None)
     changed = subject if is_waiting or has_changed else None
@@ -173,7 +181,12 @@ def _change_ours(connection: Connection, subject: Subject, row: dict[str, Any]) 
 
 
 def _undelivered(
-    connection: Connection, delivery: Delivery, subject: Subject, message: Message, now: float
+    connection: Connection,
+    delivery: Delivery,
+    subject: Subject,
+    message: Message,
+    now: float,
+    manner: Callable[[str, Facts], Manner],
 ) -> tuple[bool, str]:
     """Accepted by Chatwoot, then refused by the channel, for instance WhatsApp after 24 hours (rule 27).
 
@@ -186,9 +199,10 @@ def _undelivered(
     row |= {"state": WAITING, "turn": message.id}
     if not insert_new(connection, messages, row):
         _change_ours(connection, subject, row)
-    planned = posts_unsaid((Post(Kind.REPLY, message.text),), NOT_DELIVERED, reason)
-    told = note(Step.ERROR, "the channel did not deliver this: a person gets it", reason=reason)
     facts = known.facts_of(connection, subject) or Facts()
+    unsaid = (Post(Kind.REPLY, message.text),)
+    planned = posts_unsaid(unsaid, NOT_DELIVERED, reason, manner(subject.bot, facts))
+    told = note(Step.ERROR, "the channel did not deliver this: a person gets it", reason=reason)
     work = Work(subject, message.text, message.at, (), message.contact_id, 0, (message.id,))
     decided = Decided(Outcome("handoff", NOT_DELIVERED), planned, facts, (told,))
     turns.plan(connection, work, decided, now, begun=False)

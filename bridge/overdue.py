@@ -19,7 +19,7 @@ from bridge.outbox import Planned, State
 from bridge.schema import WAITING, conversations, messages
 from bridge.schema import turns as turns_of
 from bridge.settings import Mode
-from bridge.speech import UNANSWERED, Kind, Post, because, posts_without_answer
+from bridge.speech import UNANSWERED, Kind, because, posts_opened, posts_without_answer
 from bridge.trace import Step, Subject, note, record
 from bridge.turn import Desk
 from bridge.turns import Decided, Outcome, Work
@@ -97,10 +97,10 @@ def hand_off(connection: Connection, one: Overdue, desk: Desk) -> bool:
     if mode is Mode.SILENT or _is_settled(planned, action):
         return False
     minutes = f"for {(now - one.at) / 60:.0f} minutes"
-    posts: tuple[Post, ...] = (Post(Kind.OPEN),)
+    manner = desk.manner(subject.bot, one.facts)
+    posts = posts_opened(manner)
     is_ours = mode is not Mode.OFF and not is_rivals(one.facts, one.at, mode)
     if one.is_question and is_ours:
-        manner = desk.manner(subject.bot, one.facts)
         words = words_for(one.text, manner.language or one.facts.language)
         posts = posts_without_answer(UNANSWERED, minutes, words, mode, manner, asked=one.text)
     told = note(

@@ -19,11 +19,10 @@ from bridge.speech import (
     CANNOT_REPLY,
     INTERNAL_ERROR,
     SAID,
-    Kind,
     Manner,
-    Post,
     because,
     because_of,
+    posts_opened,
     posts_unsaid,
     posts_without_answer,
 )
@@ -97,7 +96,7 @@ class Turn:
             if step in SILENT:
                 await self._keep_silent(step, taken.facts.status)
                 return
-            decided = _opening(taken.facts) if step is Next.OPEN else await self._ask()
+            decided = _opening(taken.facts, self._manner) if step is Next.OPEN else await self._ask()
             if decided is not None:
                 shown = await self._shown()
                 if shown is None:
@@ -182,7 +181,7 @@ class Turn:
                 return step
             if merges and turns.has_more(connection, work):
                 return None
-            final = _opening(decided.facts) if step is Next.OPEN else decided
+            final = _opening(decided.facts, self._manner) if step is Next.OPEN else decided
             if not shown.can_reply:
                 final = _unsaid(final, self._manner)
             if because_of(final.outcome.reason).is_urgent:
@@ -295,9 +294,9 @@ def _seen_as(facts: Facts, shown: Shown, *, has_rival: bool) -> Facts:
     return replace(facts, status=shown.status, has_person=shown.has_person, has_rival=has_rival)
 
 
-def _opening(facts: Facts) -> Decided:
+def _opening(facts: Facts, manner: Manner) -> Decided:
     told = note(Step.DECISION, "a person has this conversation: shown to people", reason=Next.OPEN.value)
-    return Decided(Outcome("handoff", Next.OPEN.value), (Post(Kind.OPEN),), facts, (told,))
+    return Decided(Outcome("handoff", Next.OPEN.value), posts_opened(manner), facts, (told,))
 
 
 def _unsaid(decided: Decided, manner: Manner) -> Decided:
