@@ -72,6 +72,7 @@ class Posting:
     async def unsaid(self, left: Sequence[Planned], count: int, manner: Manner) -> list[Planned]:
         """The channel takes no reply any more: people get what was left to say (bridge rule 27)."""
         posts = posts_unsaid([post.post for post in left], CANNOT_REPLY, "", manner)
+        log.problem(CANNOT_REPLY, **named(self._subject), why=because(CANNOT_REPLY))
 
         def replan(connection: Connection) -> list[Planned]:
             leases.require(connection, self._subject, self._me)

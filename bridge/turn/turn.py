@@ -183,7 +183,7 @@ class Turn:
                 return None
             final = _opening(decided.facts, self._manner) if step is Next.OPEN else decided
             if not shown.can_reply:
-                final = _unsaid(final, self._manner)
+                final = _unsaid(final, self._manner, work.subject)
             if because_of(final.outcome.reason).is_urgent:
                 alerts.keep(connection, _call(work.subject, final.outcome.reason), now)
             planned = turns.plan(connection, work, final, now)
@@ -299,10 +299,11 @@ def _opening(facts: Facts, manner: Manner) -> Decided:
     return Decided(Outcome("handoff", Next.OPEN.value), posts_opened(manner), facts, (told,))
 
 
-def _unsaid(decided: Decided, manner: Manner) -> Decided:
+def _unsaid(decided: Decided, manner: Manner, subject: Subject) -> Decided:
     """Where the channel takes no reply: people get what would have been said (bridge rule 27)."""
     if not any(post.kind in SAID for post in decided.posts):
         return decided
+    log.problem(CANNOT_REPLY, **named(subject), why=because(CANNOT_REPLY))
     return replace(
         decided,
         outcome=replace(decided.outcome, action="handoff", reason=CANNOT_REPLY),

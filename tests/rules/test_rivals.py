@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +11,7 @@ from bridge import watchdog
 from bridge.sandbox import BotSettings
 from bridge.sandbox.records import Bot
 from tests.bridging import Said
-from tests.rules.world import ANSWER, QUESTION, World, logged, sample, world
+from tests.rules.world import ANSWER, QUESTION, World, alerts_in, logged, sample, world
 from tests.server import run
 
 
@@ -21,13 +19,6 @@ def rival_of(at: World) -> Bot:
     directory = at.state.directory
     rival: Bot = directory.add_bot(directory.accounts[1], BotSettings(name="Rival", token="rival"))
     return rival
-
-
-def alerts_in(folder: Path) -> list[str]:
-    with closing(sqlite3.connect(folder / "bridge.sqlite")) as store:
-        return [
-            subject for (subject,) in store.execute("select subject from alerts where key like 'rival:%'")
-        ]
 
 
 def test_rule_16_where_another_bot_has_the_conversation_ours_says_nothing_and_says_so_once(
@@ -49,7 +40,7 @@ def test_rule_16_where_another_bot_has_the_conversation_ours_says_nothing_and_sa
             assert at.status(visit) == "pending"
             assert at.asked.count(QUESTION) == 2  # its first one, and the one that `idle` sends
             assert len([line for line in lines if "event=rival" in line]) == 1
-            assert len(alerts_in(tmp_path)) == 1
+            assert alerts_in(tmp_path) == ["rival"]
 
     run(scenario())
 
@@ -65,7 +56,7 @@ def test_rule_16_a_bridge_that_has_never_posted_asks_whose_bot_it_is(tmp_path: P
             at.ask(QUESTION, other)
             await at.until(lambda: at.replies(other) == [ANSWER])
             assert at.replies(visit) == []
-            assert len(alerts_in(tmp_path)) == 1
+            assert alerts_in(tmp_path) == ["rival"]
 
     run(scenario())
 

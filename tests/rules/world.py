@@ -12,8 +12,9 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import sqlite3
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -191,6 +192,12 @@ async def world(
                     at.dify.released.set()
         finally:
             at.dify.released.set()
+
+
+def alerts_in(folder: Path) -> list[str]:
+    """The keys of the alerts in the bridge's store, without whom they are about."""
+    with closing(sqlite3.connect(folder / "bridge.sqlite")) as store:
+        return [key.partition(":")[0] for (key,) in store.execute("select key from alerts order by id")]
 
 
 def sample(name: str) -> dict[str, Any]:
