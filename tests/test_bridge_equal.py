@@ -8,7 +8,6 @@ what only a person can answer, and gives languages thresholds of their own, so t
 
 from __future__ import annotations
 
-import asyncio
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
@@ -32,6 +31,7 @@ from kbtool.sync.render import render
 from kbtool.sync.waiting import Pace
 from tests.bridging import Said, stand
 from tests.server import run
+from tests.waiting import until
 
 ROOT = Path(__file__).parent.parent
 TURNS = "select message, action, reason from turns"
@@ -156,11 +156,8 @@ async def _live(
                 say(visit, before, browser_language=one.lang)
             answers[f"{user}: {one.question}"] = _said(replies[one.id])
             asked[say(visit, one.question, browser_language=one.lang).id] = one.id
-        for _ in range(600):
-            decided = _decided(folder)
-            if decided.keys() >= asked.keys():
-                break
-            await asyncio.sleep(0.1)
+        await until(lambda: _decided(folder).keys() >= asked.keys(), lambda: asked.keys() - _decided(folder))
+        decided = _decided(folder)
         return {id_: decided[message] for message, id_ in asked.items()}
 
 
