@@ -10,9 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from dataclasses import fields, replace
 from pathlib import Path
-from typing import Any
 
 from httpx_aiohttp import HttpxAiohttpClient
 
@@ -25,10 +23,7 @@ SECRET, BOT_TOKEN, USER_TOKEN = "bench-secret", "bench-bot", "bench-user"
 
 
 def settings(store: Path, window: str) -> BridgeSettings:
-    patience = Patience()
-    if window != "shipped" and "quiet" in {field.name for field in fields(Patience)}:
-        changes: dict[str, Any] = {"quiet": float(window)}
-        patience = replace(patience, **changes)
+    patience = Patience() if window == "shipped" else Patience(quiet=float(window))
     route = Route("bench", SECRET, BOT_TOKEN, USER_TOKEN, Mode.REPLY)
     return BridgeSettings(store, (route,), Policy(threshold=0.5), patience)
 

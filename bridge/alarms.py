@@ -33,6 +33,19 @@ ALARMS: Mapping[str, Alarm] = {
     "post_refused": Alarm(
         "Chatwoot refuses what the bridge posts", "See why: kbtool bridge trace, with the conversation"
     ),
+    "cannot_reply": Alarm(
+        "A channel takes no reply any more", "See which: kbtool bridge trace, with the conversation"
+    ),
+    "not_delivered": Alarm(
+        "A channel did not deliver a reply", "See why: kbtool bridge trace, with the conversation"
+    ),
+    "turn_failed": Alarm(
+        "The bridge failed on a customer's message", "See where: the log has it with its traceback"
+    ),
+    "mark_dropped": Alarm(
+        "Chatwoot does not keep the bridge's mark",
+        "Posts whose answer gets lost are handed off meanwhile",
+    ),
     "not_stored": Alarm(
         "Deliveries cannot be stored; Chatwoot opens their conversations",
         "Look at the disk and the database: /readyz on the ops address",
@@ -50,11 +63,14 @@ _SHOWN = ("bot", "account", "conversation", "message", "status", "why")
 
 
 class Alarms:
-    """`hear` is a listener of `log.heard_by`. The same alarm of the same bot is told once an hour."""
+    """`hear` is a listener of `log.heard_by`, on whatever thread: lines are written within transactions too.
+    The same alarm of the same bot is told once an hour. Made where the event loop runs.
+    """
 
     def __init__(self, store: Store, clock: Callable[[], float] = time.time) -> None:
         self._store = store
         self._clock = clock
+        self._loop = asyncio.get_running_loop()
         self._telling: set[asyncio.Task[None]] = set()
 
     def hear(self, name: str, facts: Mapping[str, object]) -> None:
@@ -69,13 +85,17 @@ class Alarms:
             key=f"{name}:{facts.get('bot', '')}",
             details=shown,
         )
-        task = asyncio.create_task(self._tell(message))
-        self._telling.add(task)
-        task.add_done_callback(self._telling.discard)
+        self._loop.call_soon_threadsafe(self._begin, message)
 
     async def settle(self) -> None:
         """Until all that was heard is kept."""
+        await asyncio.sleep(0)
         await asyncio.gather(*self._telling)
+
+    def _begin(self, message: Message) -> None:
+        task = asyncio.create_task(self._tell(message))
+        self._telling.add(task)
+        task.add_done_callback(self._telling.discard)
 
     async def _tell(self, message: Message) -> None:
         try:

@@ -105,7 +105,8 @@ class Answering:
         case = _Case(work, facts, tuple(t for t in said_before if not smalltalk(t)), mode, manner or Manner())
         if not work.text and not await self._is_seen(work):
             return _without_words(case)
-        question = Question(work.text or case.words.look_at, case.before, facts.was_clarified, facts.language)
+        asked = work.text or case.words.look_at
+        question = Question(asked, case.before, facts.was_clarified, facts.language, facts.inbox_name)
         answer = Answer(question, "", ())
         decision = decide(answer, self.policy)
         if decision.reason not in BY_WORDS_ALONE:

@@ -23,9 +23,8 @@ _KNOWLEDGE = (
 
 
 def unanswered(store: Path, database: str = "") -> Counter[str]:
-    """What customers asked and the bot handed off for want of knowledge, with how often.
-
-    Raises ConfigError where there is no store.
+    """What customers asked and the bot handed off for want of knowledge, with how often; of the PostgreSQL at
+    `database`, or of the file. Raises ConfigError where there is no store.
     """
     asked = select(messages.c.text).join(
         turns,

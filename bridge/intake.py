@@ -12,12 +12,12 @@ from typing import Any
 
 from sqlalchemy import Connection, update
 
-from bridge import inbox, known, log, turns
+from bridge import inbox, known, log, rivals, turns
 from bridge.conversation import Facts, learn, silences
-from bridge.events import Event, Message, Role, Verdict, parse, verdict
+from bridge.events import Event, Message, Role, Snapshot, Verdict, parse, verdict
 from bridge.inbox import Delivery
 from bridge.schema import WAITING, insert_new, messages
-from bridge.speech import NOT_DELIVERED, Kind, Post, posts_unsaid
+from bridge.speech import NOT_DELIVERED, PLAIN, Kind, Manner, Post, posts_unsaid
 from bridge.trace import Step, Subject, note, record
 from bridge.turns import Decided, Outcome, Work
 
@@ -41,8 +41,10 @@ def sort(
     new: Sequence[Delivery],
     inboxes: Callable[[str], Collection[int]],
     now: float,
+    manner: Callable[[str, Facts], Manner] = lambda *_: PLAIN,
 ) -> list[Sorted]:
-    """Make of the deliveries what can be made of them; `inboxes` are those that a bot speaks in.
+    """Make of the deliveries what can be made of them; `inboxes` are those that a bot speaks in, `manner` how
+    a conversation goes to people there.
 
     By conversation, so that bridges that sort at the same time take them in one order.
     """
@@ -51,7 +53,8 @@ def sort(
         key=lambda pair: (*_place(pair[0], pair[1]), pair[0].number),
     )
     outcomes = [
-        _sort_one(connection, delivery, event, inboxes(delivery.bot), now) for delivery, event in events
+        _sort_one(connection, delivery, event, inboxes(delivery.bot), now, manner)
+        for delivery, event in events
     ]
     readable = [one.number for one in outcomes if one.word != UNREADABLE]
     if readable:
@@ -65,7 +68,12 @@ def _place(delivery: Delivery, event: Event | None) -> tuple[str, int, int]:
 
 
 def _sort_one(
-    connection: Connection, delivery: Delivery, event: Event | None, inboxes: Collection[int], now: float
+    connection: Connection,
+    delivery: Delivery,
+    event: Event | None,
+    inboxes: Collection[int],
+    now: float,
+    manner: Callable[[str, Facts], Manner],
 ) -> Sorted:
     if event is None:
         inbox.set_unreadable(connection, delivery.number)
@@ -78,29 +86,40 @@ def _sort_one(
     if message is not None and (event.name == "message_created" or message.chosen):
         is_new, word = _keep(connection, delivery, subject, event, message, inboxes)
     elif message is not None and message.error and message.mark and message.role is Role.BOT:
-        is_new, word = _undelivered(connection, delivery, subject, message, now)
+        is_new, word = _undelivered(connection, delivery, subject, message, now, manner)
     is_waiting = is_new and word in {Verdict.ASKS, NOT_DELIVERED}
-    has_changed = _learn(connection, subject, event, delivery.at if is_waiting else None)
-    if event.rival is not None:
-        log.problem("rival", bot=subject.bot, inbox=event.rival.inbox_id, why=str(event.rival))
+    has_changed = _learn(connection, subject, event, now, delivery.at if is_waiting else None)
     changed = subject if is_waiting or has_changed else None
     return Sorted(delivery.number, delivery.bot, word, changed)
 
 
-def _learn(connection: Connection, subject: Subject, event: Event, due_at: float | None) -> bool:
+def _learn(connection: Connection, subject: Subject, event: Event, now: float, due_at: float | None) -> bool:
     """Keep what the event shows of its conversation; whether that may silence the bot."""
     seen = event.conversation
     assert seen is not None
     message = event.message if event.name == "message_created" else None
+    own = _own_bot(connection, subject, seen, message, now)
     before = known.facts_of(connection, subject, locked=True)
     if before is None:
-        facts = learn(Facts(), seen, message)
+        facts = learn(Facts(), seen, message, own)
         if known.add(connection, subject, facts, due_at):
             return False
         before = known.facts_of(connection, subject, locked=True) or Facts()
-    facts = learn(before, seen, message)
+    facts = learn(before, seen, message, own)
     known.keep(connection, subject, facts, before, due_at)
     return silences(facts) != silences(before)
+
+
+def _own_bot(
+    connection: Connection, subject: Subject, seen: Snapshot, message: Message | None, now: float
+) -> int:
+    """Our bot's id, looked up where the event shows a bot; another brain is told of. 0: nobody knows."""
+    shown = [bot for bot in (seen.owner, message.speaker if message else None) if bot is not None]
+    own = rivals.own_bot(connection, subject) if shown else 0
+    for bot in shown:
+        if bot.is_other(own):
+            rivals.tell(connection, subject, bot, now)
+    return own
 
 
 def _keep(
@@ -162,7 +181,12 @@ def _change_ours(connection: Connection, subject: Subject, row: dict[str, Any]) 
 
 
 def _undelivered(
-    connection: Connection, delivery: Delivery, subject: Subject, message: Message, now: float
+    connection: Connection,
+    delivery: Delivery,
+    subject: Subject,
+    message: Message,
+    now: float,
+    manner: Callable[[str, Facts], Manner],
 ) -> tuple[bool, str]:
     """Accepted by Chatwoot, then refused by the channel, for instance WhatsApp after 24 hours (rule 27).
 
@@ -175,9 +199,10 @@ def _undelivered(
     row |= {"state": WAITING, "turn": message.id}
     if not insert_new(connection, messages, row):
         _change_ours(connection, subject, row)
-    planned = posts_unsaid((Post(Kind.REPLY, message.text),), NOT_DELIVERED, reason)
-    told = note(Step.ERROR, "the channel did not deliver this: a person gets it", reason=reason)
     facts = known.facts_of(connection, subject) or Facts()
+    unsaid = (Post(Kind.REPLY, message.text),)
+    planned = posts_unsaid(unsaid, NOT_DELIVERED, reason, manner(subject.bot, facts))
+    told = note(Step.ERROR, "the channel did not deliver this: a person gets it", reason=reason)
     work = Work(subject, message.text, message.at, (), message.contact_id, 0, (message.id,))
     decided = Decided(Outcome("handoff", NOT_DELIVERED), planned, facts, (told,))
     turns.plan(connection, work, decided, now, begun=False)

@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, and_, func, join, or_, select, update
 
 from bridge import known, outbox, turns
-from bridge.conversation import Facts
+from bridge.conversation import Facts, is_rivals
 from bridge.events import Role, Verdict
 from bridge.outbox import Planned, State
 from bridge.schema import WAITING, conversations, messages
 from bridge.schema import turns as turns_of
 from bridge.settings import Mode
-from bridge.speech import UNANSWERED, Kind, Post, because, posts_without_answer
+from bridge.speech import UNANSWERED, Kind, because, posts_opened, posts_without_answer
 from bridge.trace import Step, Subject, note, record
 from bridge.turn import Desk
 from bridge.turns import Decided, Outcome, Work
@@ -89,7 +89,7 @@ def find(connection: Connection, bots: Collection[str], before: float, limit: in
 
 def hand_off(connection: Connection, one: Overdue, desk: Desk) -> bool:
     """Plan that people get the conversation; False where the customer was answered, people have it, or it
-    waits for somebody else.
+    waits for somebody else's account webhook. Where another brain is silent, it is opened without a word.
     """
     subject = one.subject
     planned, action = outbox.posts_of(connection, subject), _action(connection, subject)
@@ -97,9 +97,10 @@ def hand_off(connection: Connection, one: Overdue, desk: Desk) -> bool:
     if mode is Mode.SILENT or _is_settled(planned, action):
         return False
     minutes = f"for {(now - one.at) / 60:.0f} minutes"
-    posts: tuple[Post, ...] = (Post(Kind.OPEN),)
-    if one.is_question and mode is not Mode.OFF:
-        manner = desk.manner(subject.bot, one.facts)
+    manner = desk.manner(subject.bot, one.facts)
+    posts = posts_opened(manner)
+    is_ours = mode is not Mode.OFF and not is_rivals(one.facts, one.at, mode)
+    if one.is_question and is_ours:
         words = words_for(one.text, manner.language or one.facts.language)
         posts = posts_without_answer(UNANSWERED, minutes, words, mode, manner, asked=one.text)
     told = note(

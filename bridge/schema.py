@@ -33,6 +33,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
     literal_column,
 )
 from sqlalchemy.dialects import postgresql, sqlite
@@ -96,6 +97,8 @@ conversations = Table(
     Column("ended_at", Float, nullable=False),
     Column("left_at", Float, nullable=False, server_default="0"),
     Column("person_at", Float, nullable=False),
+    Column("captain_at", Float, nullable=False, server_default="0"),
+    Column("has_rival", Boolean, nullable=False, server_default=false()),
     Column("episode_at", Float, nullable=False),
     Column("dify_conversation", String(64), nullable=False),
     Column("was_clarified", Boolean, nullable=False),

@@ -13,6 +13,7 @@ from pathlib import Path
 from kbtool.config import ALWAYS, Hours
 from kbtool.handoff import Policy
 from kbtool.hold import Hold
+from kbtool.policy_file import differences
 
 
 class Mode(StrEnum):
@@ -189,11 +190,8 @@ class BridgeSettings:
             old = before.get(name)
             if old is None:
                 continue
-            was, now = self.policy_of(old), new.policy_of(route)
-            if was.threshold != now.threshold:
-                yield f"route {name}: threshold {was.threshold:g} to {now.threshold:g}"
-            if replace(was, threshold=now.threshold) != now:
-                yield f"route {name}: other rules of the policy"
+            policies = differences(self.policy_of(old), new.policy_of(route))
+            yield from (f"route {name}: {change}" for change in policies)
             if old.mode is not route.mode:
                 yield f"route {name}: mode {old.mode.value} to {route.mode.value}"
             if replace(old, policy=None, mode=route.mode) != replace(route, policy=None):

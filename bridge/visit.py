@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, create_engine
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from kbtool.errors import ConfigError
 
@@ -25,7 +25,7 @@ def visit(store: Path, database: str = "", *, writes: bool = False) -> Iterator[
     it `writes`. Raises ConfigError where there is no store, or another version's.
     """
     engine = _engine(store, database, writes=writes)
-    where = str(store) if not database else "The store at KBTOOL_DATABASE_URL"
+    where = str(store) if not database else "The store in PostgreSQL"
     try:
         with engine.begin() if writes else engine.connect() as connection:
             yield connection
@@ -42,8 +42,13 @@ def visit(store: Path, database: str = "", *, writes: bool = False) -> Iterator[
 def _engine(store: Path, database: str, *, writes: bool) -> Engine:
     if database:
         scheme, _, rest = database.partition("://")
-        address = f"postgresql+psycopg://{rest}" if scheme in {"postgres", "postgresql"} else database
-        return create_engine(address)
+        if scheme not in {"postgres", "postgresql", "postgresql+psycopg"}:
+            said = f"{scheme}://… is no address of a PostgreSQL"
+            raise ConfigError(said, hint="It looks like postgresql://user@host/name.")
+        try:
+            return create_engine(f"postgresql+psycopg://{rest}")
+        except ArgumentError as error:
+            raise ConfigError(f"{scheme}://… cannot be read ({type(error).__name__})") from error
     if not store.exists():
         raise ConfigError(f"{store}: there is no bridge store", hint="It is made by `kbtool bridge serve`.")
     mode = "rw" if writes else "ro"

@@ -144,7 +144,7 @@ class Watchdog:
                     deliveries.c.bot == address, deliveries.c.delivery == f"listed:{number}"
                 )
                 delivery = Delivery(connection.execute(query).scalar_one(), address, now, webhook)
-                found = intake.sort(connection, [delivery], settings.inboxes, now)
+                found = intake.sort(connection, [delivery], settings.inboxes, now, desk.manner)
                 words += [one.word for one in found]
             for late in overdue.find(connection, [address], now - settings.unanswered, BATCH):
                 if (late.subject.account, late.subject.conversation) == (one.account, one.id):

@@ -172,7 +172,7 @@ class Worker:
     def _round(self, connection: Connection, batch: int, room: int) -> _Round:
         now = self._desk.clock()
         new = inbox.unsorted(connection, batch)
-        outcomes = intake.sort(connection, new, self._inboxes, now) if new else []
+        outcomes = intake.sort(connection, new, self._inboxes, now, self._desk.manner) if new else []
         if self._store.is_shared:
             for key in {_key(one.changed) for one in outcomes if one.changed is not None}:
                 announce(connection, _word(key))
@@ -194,7 +194,8 @@ class Worker:
         outcomes: list[Sorted] = []
         for delivery in await self._store.write(inbox.unsorted):
             now = self._desk.clock()
-            sort = partial(intake.sort, new=[delivery], inboxes=self._inboxes, now=now)
+            manner = self._desk.manner
+            sort = partial(intake.sort, new=[delivery], inboxes=self._inboxes, now=now, manner=manner)
             try:
                 outcomes += await self._store.write(sort)
             except Unavailable:

@@ -33,9 +33,10 @@ from bridge.settings import BridgeSettings, Mode, Patience, Route
 from kbtool.dify.client import DifyClient
 from kbtool.handoff import Policy
 from tests.ports import free_port
+from tests.waiting import until
 
 QUICK = Patience(
-    answer=5.0, attempts=2, first_pause=0.01, longest_pause=0.05, post_limit=0.2, drain=3.0, quiet=0.0
+    answer=30.0, attempts=2, first_pause=0.01, longest_pause=0.05, post_limit=0.2, drain=3.0, quiet=0.0
 )
 DIFY_KEY = "app-test"
 
@@ -214,11 +215,22 @@ class Stand:
 
     async def traced(self, visit: ContactInbox, word: str) -> None:
         """Until a trace row says `word`."""
-        for _ in range(1000):
-            if any(word in step["text"] for step in await self.trace(visit)):
-                return
-            await asyncio.sleep(0.01)
-        raise AssertionError(f"{word!r} is not in {await self.trace(visit)}")
+        steps: list[str] = []
+
+        async def is_there() -> bool:
+            steps[:] = [step["text"] for step in await self.trace(visit)]
+            return any(word in step for step in steps)
+
+        await until(is_there, lambda: f"{word!r} is not in {steps}")
+
+    async def ready(self) -> dict[str, Any]:
+        """What `/readyz` says once the bridge is."""
+
+        async def look() -> dict[str, Any]:
+            answer = await self.http.get(f"{self.ops}/readyz")
+            return dict(answer.json()) if answer.status_code == 200 else {}
+
+        return await until(look, lambda: "the bridge does not get ready")
 
     async def deliver(self, body: bytes, *, delivery: str = "", to: str = "", **headers: str) -> int:
         """The status of a delivery to the bot, or `to`, signed as Chatwoot signs, but for `headers`."""
@@ -234,12 +246,8 @@ class Stand:
         return (await self.http.post(url, content=body, headers=right | given)).status_code
 
     async def until(self, is_so: Callable[[], bool]) -> None:
-        """Until it is so, or ten seconds have gone."""
-        for _ in range(1000):
-            if is_so():
-                return
-            await asyncio.sleep(0.01)
-        raise AssertionError("it never became so")
+        """Until it is so, or the test's patience has ended."""
+        await until(is_so)
 
 
 @asynccontextmanager

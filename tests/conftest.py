@@ -10,11 +10,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.server import Server
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
+
+# How long one example takes says how busy the machine is, not whether the law holds.
+settings.register_profile("kbtool", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("kbtool")
 
 CHROMIUM = next((path for name in ("chromium", "chromium-browser") if (path := shutil.which(name))), None)
 

@@ -42,6 +42,7 @@ from bridge.settings import BridgeSettings, Mode, Patience, Route
 from kbtool.dify.client import DifyClient
 from kbtool.handoff import Policy
 from tests.ports import free_port
+from tests.waiting import until
 
 POST_LIMIT = 1.0
 LEASE = 1.5
@@ -214,16 +215,17 @@ class World:
         process = MADE_BY_FORK.Process(target=serve, args=(place,), daemon=True)
         process.start()
         self.bridges[number] = process
-        for _ in range(2000):
+
+        async def answers() -> bool:
+            assert process.is_alive(), place.log.read_text()
             try:
                 _, writer = await asyncio.open_connection("127.0.0.1", place.port)
             except OSError:
-                assert process.is_alive(), place.log.read_text()
-                await asyncio.sleep(0.01)
-            else:
-                writer.close()
-                return
-        raise AssertionError(place.log.read_text())
+                return False
+            writer.close()
+            return True
+
+        await until(answers, place.log.read_text)
 
     def kill(self, number: int) -> None:
         process = self.bridges.pop(number)

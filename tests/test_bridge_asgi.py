@@ -18,6 +18,7 @@ from tests.bridging import Dify, Said
 from tests.ports import free_port
 from tests.server import run
 from tests.test_bridge_process import environment
+from tests.waiting import until
 
 QUESTION = "How long may I wait?"
 
@@ -87,40 +88,33 @@ def test_a_question_is_answered_and_the_table_is_changed_without_a_restart(tmp_p
 async def until_ready(
     http: httpx.AsyncClient, ops: int, log: Path, server: asyncio.subprocess.Process
 ) -> None:
-    for _ in range(600):
+    async def is_ready() -> bool:
+        assert server.returncode is None, written(log)
         try:
             answer = await http.get(f"http://127.0.0.1:{ops}/readyz")
         except httpx.TransportError:
-            await asyncio.sleep(0.05)
-        else:
-            if answer.status_code == 200:
-                assert answer.json()["chatwoot"] == "ok"
-                return
-        assert server.returncode is None, written(log)
-    raise AssertionError(written(log))
+            return False
+        return answer.status_code == 200 and bool(answer.json()["chatwoot"] == "ok")
+
+    await until(is_ready, lambda: written(log))
 
 
 async def until_logged(log: Path, words: str) -> None:
-    for _ in range(600):
-        if words in written(log):
-            return
-        await asyncio.sleep(0.05)
-    raise AssertionError(written(log))
+    await until(lambda: words in written(log), lambda: written(log))
 
 
 async def said(sandbox, visit, *, private: bool) -> list[str]:
     """What our bot has said by the time that it has said something."""
-    for _ in range(600):
+
+    def found() -> list[str]:
         conversation = sandbox.state.conversation_of(visit)
-        found = [
+        return [
             message.content or ""
             for message in sandbox.state.messages(conversation)
             if message.message_type is MessageType.outgoing and message.private is private
         ]
-        if found:
-            return found
-        await asyncio.sleep(0.05)
-    raise AssertionError("nothing was said")
+
+    return await until(found)
 
 
 @pytest.mark.parametrize(

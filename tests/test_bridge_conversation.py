@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.conversation import Facts, Step, begin, learn, next_step
-from bridge.events import Message, Role, Snapshot
+from bridge.events import Message, Rival, Role, Snapshot
 from bridge.settings import Mode
 
 
@@ -62,6 +62,34 @@ def test_a_note_a_template_and_the_bot_take_nothing_over() -> None:
 def test_a_pending_conversation_that_is_assigned_to_a_person_is_shown_to_people() -> None:
     facts = after((seen("pending", 10, has_person=True), None))
     assert next_step(facts, 10, Mode.REPLY) is Step.OPEN
+
+
+OURS, OTHER = Rival(3, "agent_bot", 2, "Ours"), Rival(3, "agent_bot", 5, "Other")
+CAPTAIN = Rival(3, "captain_assistant", 2, "Captain")
+
+
+@pytest.mark.parametrize("mode", [Mode.REPLY, Mode.DRAFT, Mode.OFF])
+@pytest.mark.parametrize("other", [OTHER, CAPTAIN])
+def test_what_is_pending_for_another_bot_is_left_to_it(other: Rival, mode: Mode) -> None:
+    facts = learn(Facts(), replace(seen("pending", 10), owner=other), None, own_bot=2)
+    assert next_step(facts, 10, mode) is Step.RIVAL
+    given_back = learn(facts, replace(seen("pending", 20), owner=OURS), None, own_bot=2)
+    assert next_step(given_back, 20, Mode.REPLY) is Step.ANSWER
+
+
+def test_a_bot_that_may_be_ours_silences_nothing() -> None:
+    facts = learn(Facts(), replace(seen("pending", 10), owner=OTHER), None, own_bot=0)
+    assert next_step(facts, 10, Mode.REPLY) is Step.ANSWER
+
+
+def test_where_captain_has_spoken_we_are_silent_until_the_next_episode() -> None:
+    captains = replace(said(Role.BOT, 12), speaker=CAPTAIN)
+    facts = after((seen("pending", 10), said(Role.CUSTOMER, 10)), (seen("pending", 12), captains))
+    assert next_step(facts, 30, Mode.REPLY) is Step.RIVAL
+    facts = after(
+        (seen("pending", 12), captains), (seen("resolved", 20), None), (seen("pending", 30.1), None)
+    )
+    assert next_step(facts, 30, Mode.REPLY) is Step.ANSWER
 
 
 def test_a_resolved_conversation_comes_back_as_a_new_episode() -> None:

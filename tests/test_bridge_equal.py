@@ -8,7 +8,6 @@ what only a person can answer, and gives languages thresholds of their own, so t
 
 from __future__ import annotations
 
-import asyncio
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
@@ -32,6 +31,7 @@ from kbtool.sync.render import render
 from kbtool.sync.waiting import Pace
 from tests.bridging import Said, stand
 from tests.server import run
+from tests.waiting import until
 
 ROOT = Path(__file__).parent.parent
 TURNS = "select message, action, reason from turns"
@@ -118,7 +118,8 @@ def test_the_webhook_and_the_evaluation_decide_alike_for_every_golden_question(
         any_reply = kept[questions[0].id]
         kept = {**kept, **{one.id: any_reply for one in FOR_PEOPLE}}
         questions = (*questions[::4], *FOR_PEOPLE)
-        policy = replace(policy, languages={"en": 0.3, "zh": 0.8})
+        questions = tuple(replace(one, inbox="13"[at % 2]) for at, one in enumerate(questions))
+        policy = replace(policy, languages={"en": 0.3, "zh": 0.8}, inboxes={"3": 0.985})
     replies = bend({one.id: kept[one.id] for one in questions})
     measured = {}
     for one in questions:
@@ -137,23 +138,26 @@ def test_the_webhook_and_the_evaluation_decide_alike_for_every_golden_question(
 async def _live(
     folder: Path, policy: Policy, questions: Sequence[Golden], replies: Mapping[str, Reply]
 ) -> dict[str, tuple[str, str]]:
-    """Each question from a customer of its own, all at once; what was before it is asked before it."""
+    """Each question from a customer of its own, all at once; what was before it is asked before it. Inbox
+    1 is the sandbox's own, 3 a second one of the same bot.
+    """
     answers: dict[str, Said] = {}
     async with stand(folder, answers, policy=policy) as at, at.bridge(patience=Patience(quiet=0.0)):
         say, asked = at.sandbox.state.say, {}
+        directory = at.sandbox.state.directory
+        account, bot = directory.accounts[1], directory.bots[1]
+        second = directory.add_inbox(account, "Shop", "Channel::WebWidget", bot)
+        assert str(second.id) == "3"
         for one in questions:
-            visit = at.sandbox.state.arrive()
+            visit = at.sandbox.state.arrive(second if one.inbox == "3" else None)
             user = f"chatwoot-1-{visit.contact.id}"
             for before in one.history:
                 answers[f"{user}: {before}"] = BEFORE
                 say(visit, before, browser_language=one.lang)
             answers[f"{user}: {one.question}"] = _said(replies[one.id])
             asked[say(visit, one.question, browser_language=one.lang).id] = one.id
-        for _ in range(600):
-            decided = _decided(folder)
-            if decided.keys() >= asked.keys():
-                break
-            await asyncio.sleep(0.1)
+        await until(lambda: _decided(folder).keys() >= asked.keys(), lambda: asked.keys() - _decided(folder))
+        decided = _decided(folder)
         return {id_: decided[message] for message, id_ in asked.items()}
 
 

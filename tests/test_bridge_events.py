@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bridge.events import Attachment, Role, Verdict, parse, rival, verdict
+from bridge.events import Attachment, Role, Verdict, parse, verdict
 
 SAMPLES = Path(__file__).parent / "contract" / "chatwoot"
 CASES = sorted((Path(__file__).parent / "cases" / "bridge" / "reading").glob("*.json"))
@@ -150,9 +150,19 @@ def test_whatsapp_through_twilio_is_told_from_sms(source: Any, channel: str) -> 
         ("message_created_incoming_text_web__bot_owner_4_16plus", {}, 2, None),
         ("message_created_incoming_text_web__bot_owner_4_16plus", {}, 5, "agent_bot"),
         ("message_created_incoming_text_web__bot_owner_4_16plus", {}, 0, None),
+        (
+            "message_created_incoming_text_web__bot_owner_4_16plus",
+            {
+                "conversation.meta.assignee": {"id": 2, "name": "Captain"},
+                "conversation.meta.assignee_type": "Captain::Assistant",
+            },
+            2,
+            "captain_assistant",
+        ),
+        ("conversation_updated_assignee", {}, 2, None),
         ("message_created_outgoing_bot", {}, 2, None),
         ("message_created_outgoing_bot", {}, 5, "agent_bot"),
-        ("message_created_outgoing_bot", {}, 0, "agent_bot"),
+        ("message_created_outgoing_bot", {}, 0, None),
         ("message_created_outgoing_bot", {"content_attributes": {"kbtool_turn": "a:1:0"}}, 0, None),
         ("message_created_outgoing_bot", {"sender.type": "captain_assistant"}, 2, "captain_assistant"),
         ("message_created_private_note_bot", {}, 5, None),
@@ -162,13 +172,13 @@ def test_whatsapp_through_twilio_is_told_from_sms(source: Any, channel: str) -> 
 def test_another_brain_in_the_inbox_is_named(
     name: str, changes: dict[str, Any], own: int, kind: str | None
 ) -> None:
-    body = set_in(body_of(name), changes)
-    found = rival(body, own)
-    event = parse(json.dumps(body).encode())
+    event = parse(json.dumps(set_in(body_of(name), changes)).encode())
     assert event is not None
-    assert event.rival == rival(body)
-    assert (found.kind if found else None) == kind
-    assert found is None or "leave one connected" in str(found)
+    assert event.conversation is not None
+    shown = (event.conversation.owner, event.message.speaker if event.message else None)
+    others = [bot for bot in shown if bot is not None and bot.is_other(own)]
+    assert [bot.kind for bot in others] == ([kind] if kind else [])
+    assert all("leave one connected" in str(bot) for bot in others)
 
 
 @pytest.mark.parametrize(
@@ -261,7 +271,6 @@ def test_no_body_makes_parsing_fail(changes: list[tuple[tuple[str, tuple[Any, ..
     event = parse(raw)
     assert event is not None
     assert verdict(event, frozenset({3})) in Verdict
-    rival(json.loads(raw), 2)
     if event.message is not None:
         assert "\x00" not in event.message.text
         event.message.text.encode()

@@ -25,6 +25,7 @@ from kbtool.model import Answer, Question
 from kbtool.notify import Message
 from tests.bridging import Said, Stand, stand
 from tests.server import run
+from tests.waiting import until
 
 QUESTION = "How long may I wait?"
 ANSWER = "You have 30 days."
@@ -87,12 +88,10 @@ async def told(running: Bridge) -> list[Message]:
 
 
 async def until_told(running: Bridge, key: str) -> Message:
-    for _ in range(500):
-        for message in await told(running):
-            if message.key == key:
-                return message
-        await asyncio.sleep(0.01)
-    raise AssertionError(f"{key} is not in {[message.key for message in await told(running)]}")
+    async def look() -> Message | None:
+        return next((message for message in await told(running) if message.key == key), None)
+
+    return await until(look, lambda: f"{key} was not told")
 
 
 def test_a_dify_that_fails_is_told_once_and_every_customer_gets_a_person(tmp_path: Path) -> None:
@@ -143,11 +142,10 @@ def test_a_spent_budget_sends_questions_to_people_and_greetings_are_still_answer
                 assert len(at.dify.asked) == 2
 
     async def keys(running: Bridge) -> list[str]:
-        for _ in range(500):
-            if found := [message.key for message in await told(running) if message.key.startswith("budget:")]:
-                return found
-            await asyncio.sleep(0.01)
-        raise AssertionError("nothing was told of the budget")
+        async def look() -> list[str]:
+            return [message.key for message in await told(running) if message.key.startswith("budget:")]
+
+        return await until(look, lambda: "nothing was told of the budget")
 
     run(scenario())
 
@@ -265,12 +263,7 @@ def test_two_routes_of_one_bot_have_their_own_app_threshold_and_mode_and_change_
 def test_readiness_tells_the_neighbours_apart_and_does_not_depend_on_them(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with stand(tmp_path, GOOD) as at, bridging(at):
-            for _ in range(200):
-                answer = await at.http.get(f"{at.ops}/readyz")
-                if answer.status_code == 200:
-                    break
-                await asyncio.sleep(0.01)
-            states = answer.json()
+            states = await at.ready()
             assert states["status"] == "ready"
             assert (states["database"], states["worker"], states["chatwoot"]) == ("ok", "ok", "ok")
             assert "404" in states["dify"]  # this Dify says nothing of itself

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from bridge.sandbox.faults import Faults
-from bridge.sandbox.records import Bot, Conversation, Message, MessageType, User
+from bridge.sandbox.records import Bot, ContactInbox, Conversation, Message, MessageType, User
 from bridge.settings import Forwarding
 from bridge.speech import CANNOT_REPLY, NOT_DELIVERED
 from bridge.words import ENGLISH, WORDS
@@ -74,6 +74,38 @@ def test_a_team_that_gets_no_member_while_the_bot_owns_it_is_assigned_again_behi
             at.ask("I want to talk to a human", visit)
             await at.until(lambda: at.conversation(visit).assignee == person(at))
             assert at.status(visit) == "open"
+
+    run(scenario())
+
+
+def is_sorted_in(at: Stand, visit: ContactInbox) -> bool:
+    """Whether the conversation is open and has what FORWARDING gives."""
+    found = at.conversation(visit)
+    has_all = (found.labels, found.priority, found.team and found.team.id) == (("ai", "billing"), "high", 1)
+    return found.status == "open" and has_all
+
+
+def test_what_the_channel_did_not_deliver_is_sorted_in_as_any_handoff(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with stand(tmp_path, GOOD) as at, at.bridge(**forwarding(at, FORWARDING)):
+            at.sandbox.state.faults = Faults(channel_error="131026: message undeliverable")
+            visit = at.ask(QUESTION, at.sandbox.state.arrive(inbox_of(at, "Channel::Whatsapp")))
+            await at.until(lambda: is_sorted_in(at, visit))
+            assert "131026" in " ".join(at.notes(visit))
+
+    run(scenario())
+
+
+def test_what_a_person_answered_from_their_phone_is_sorted_in_as_any_handoff(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with stand(tmp_path, GOOD) as at, at.bridge(**forwarding(at, FORWARDING)):
+            visit = at.ask(QUESTION, at.sandbox.state.arrive(inbox_of(at, "Channel::Whatsapp")))
+            await at.until(lambda: len(at.replies(visit)) == 1)
+            at.sandbox.state.echo(at.conversation(visit), "Sent from my phone")
+            await at.sandbox.settle()
+            at.ask("And then?", visit)
+            await at.until(lambda: is_sorted_in(at, visit))
+            assert len(at.replies(visit)) == 1
 
     run(scenario())
 

@@ -22,7 +22,7 @@ from tests.server import run
 FIRST, SECOND, THIRD = "How long may I wait", "for a refund", "of a kettle?"
 ALL = f"{FIRST}\n{SECOND}\n{THIRD}"
 ANSWERS = {one: Said(f"You asked: {one}", 0.9) for one in (FIRST, SECOND, THIRD, f"{FIRST}\n{SECOND}", ALL)}
-SLOW = replace(QUICK, quiet=0.4, longest_burst=5.0)
+SLOW = replace(QUICK, quiet=1.0, longest_burst=8.0)
 
 
 async def write(at: Stand, *texts: str, every: float = 0.02):

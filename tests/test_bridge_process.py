@@ -27,6 +27,7 @@ from kbtool.sync.render import render
 from kbtool.sync.waiting import Pace
 from tests.ports import free_port
 from tests.server import PROFILE, document, run
+from tests.waiting import until
 
 ROOT = Path(__file__).parent.parent
 PAGE = "## Time limit\n\nYou may send anything back within 30 days of the day on which it reached you."
@@ -65,27 +66,28 @@ class World:
                 *command(*self.options), cwd=self.folder, env=environment(), stdout=log, stderr=log
             )
         self.bridges.append(bridge)
-        for _ in range(1000):
+
+        async def is_ready() -> bool:
+            assert bridge.returncode is None, self.logged()
             try:
-                answer = await self.http.get(f"{self.ops}/readyz")
+                return (await self.http.get(f"{self.ops}/readyz")).status_code == 200
             except httpx.TransportError:
-                pass
-            else:
-                if answer.status_code == 200:
-                    return bridge
-            assert bridge.returncode is None, (self.folder / "bridge.log").read_text()
-            await asyncio.sleep(0.05)
-        raise AssertionError("the bridge does not get ready")
+                return False
+
+        await until(is_ready, lambda: "the bridge does not get ready")
+        return bridge
 
     async def until_traced(self, visit: ContactInbox, step: str) -> None:
-        for _ in range(1000):
+        async def is_there() -> bool:
             found = self.sandbox.state.conversation_of(visit)
             assert found is not None
             steps = (await self.http.get(f"{self.ops}/trace/1/{found.id}")).json()
-            if any(one["step"] == step for one in steps):
-                return
-            await asyncio.sleep(0.02)
-        raise AssertionError(f"{step} is not in the trace")
+            return any(one["step"] == step for one in steps)
+
+        await until(is_there, lambda: f"{step} is not in the trace")
+
+    def logged(self) -> str:
+        return (self.folder / "bridge.log").read_text(encoding="utf-8")
 
     def replies(self, visit: ContactInbox) -> list[str]:
         found = self.sandbox.state.conversation_of(visit)
@@ -168,6 +170,35 @@ def test_a_bridge_told_to_stop_answers_what_it_has_begun_and_leaves(tmp_path: Pa
             assert "event=decision" in log
             for hidden in (QUESTION, "30 days", *SECRETS.values()):
                 assert hidden not in log
+
+    run(scenario())
+
+
+def test_a_threshold_raised_by_the_command_decides_the_next_message_without_a_restart(
+    tmp_path: Path,
+) -> None:
+    async def scenario() -> None:
+        async with world(tmp_path, thinks=0.0) as at:
+            bridge = await at.start()
+            before = at.sandbox.state.arrive()
+            at.sandbox.state.say(before, QUESTION)
+            await at.until_traced(before, "post")
+            raised = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "kbtool", "tune", "--raise", "0.99"),
+                cwd=tmp_path, env=environment(), stdout=asyncio.subprocess.PIPE,
+            )  # fmt: skip
+            said, _ = await raised.communicate()
+            assert raised.returncode == 0
+            change = "threshold 0.20 -> 0.99"
+            assert f"{change}. A running bridge takes it over." in said.decode()
+            await until(lambda: f'event=reloaded change="route kbtool: {change}"' in at.logged())
+            after = at.sandbox.state.arrive()
+            at.sandbox.state.say(after, QUESTION)
+            await at.until_traced(after, "handoff")
+            assert len(at.replies(before)) == 1
+            assert "30 days" not in " ".join(at.replies(after))
+            assert "action=handoff reason=below_threshold" in at.logged()
+            assert bridge.returncode is None
 
     run(scenario())
 

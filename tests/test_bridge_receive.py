@@ -21,6 +21,7 @@ from bridge.settings import Mode
 from tests.bridging import Said, Stand, stand
 from tests.server import run
 from tests.test_bridge_events import SAMPLES, body_of
+from tests.waiting import PATIENCE, until
 
 NAMES = sorted(path.stem for path in SAMPLES.glob("*.json") if '"event"' in path.read_text(encoding="utf-8"))
 
@@ -142,7 +143,7 @@ def test_a_body_over_the_bound_is_refused_before_it_is_all_there(tmp_path: Path,
             part = b"x" * 100_000
             for _ in range(100):
                 writer.write(part if "Length" in framing else b"%x\r\n%s\r\n" % (len(part), part))
-            assert b" 413 " in await asyncio.wait_for(reader.readline(), 10)
+            assert b" 413 " in await asyncio.wait_for(reader.readline(), PATIENCE)
             writer.close()
 
     run(scenario())
@@ -268,17 +269,16 @@ def test_the_second_address_tells_health_and_traces(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with running(tmp_path) as at:
             assert (await at.http.get(f"{at.ops}/healthz")).json() == {"status": "alive"}
-            for _ in range(1000):
-                ready = (await at.http.get(f"{at.ops}/readyz")).json()
-                if ready["status"] == "ready":
-                    break
-            assert ready["status"] == "ready"
+            assert (await at.ready())["status"] == "ready"
             assert (await at.http.get(f"{at.ops}/trace/1/214")).json() == []
             assert await at.deliver(question()) == 200
-            for _ in range(1000):
-                steps = (await at.http.get(f"{at.ops}/trace/1/214")).json()
-                if steps:
-                    break
+            trace = f"{at.ops}/trace/1/214"
+
+            async def look() -> list[dict[str, object]]:
+                steps: list[dict[str, object]] = (await at.http.get(trace)).json()
+                return steps
+
+            steps = await until(look)
             assert steps[0]["message_id"] == 9001
             assert list(steps[0]) == ["message_id", "at", "step", "text", "detail"]
             base = f"http://127.0.0.1:{at.port}"

@@ -17,6 +17,7 @@ from bridge.settings import BridgeSettings
 from kbtool.config import load
 from kbtool.errors import ConfigError
 from tests.server import run
+from tests.waiting import until
 
 SECRETS = {"CHATWOOT_BOT_TOKEN": "token", "CHATWOOT_WEBHOOK_SECRET": "secret", "CHATWOOT_USER_TOKEN": "user"}
 FIRST = "[handoff]\nthreshold = 0.5\n"
@@ -36,11 +37,7 @@ class Watched:
         self.refusals.append(error.message)
 
     async def until(self, is_so: Callable[[], bool]) -> None:
-        for _ in range(1000):
-            if is_so():
-                return
-            await asyncio.sleep(0.005)
-        raise AssertionError("it never became so")
+        await until(is_so)
 
 
 @asynccontextmanager
@@ -73,7 +70,7 @@ def test_an_edit_is_taken_without_a_restart_and_logged_with_both_thresholds(
                 half.write_text("[handoff]\nthreshold = 0.63\n", encoding="utf-8")
                 half.replace(at.path)
                 await at.until(lambda: at.current.policy.threshold == 0.63)
-            assert 'event=reloaded change="route kbtool: threshold 0.5 to 0.63"' in caplog.text
+            assert 'event=reloaded change="route kbtool: threshold 0.50 -> 0.63"' in caplog.text
 
     run(scenario())
 

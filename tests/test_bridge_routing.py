@@ -146,7 +146,7 @@ def test_what_a_reload_changes_is_told_with_both_values(tmp_path: Path) -> None:
     assert list(before.changes(after)) == [
         "route old is gone",
         "route new is new",
-        "route web: threshold 0.6 to 0.63",
+        "route web: threshold 0.60 -> 0.63",
         "route web: mode draft to reply",
         "route web: other settings",
     ]

@@ -8,22 +8,24 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import httpx
 from httpx_aiohttp import HttpxAiohttpClient
 
 from tests.server import run
 from tests.test_bridge_process import PAGE, QUESTION, environment
+from tests.waiting import until
 
 CONFIG = '[corpus]\nsources = ["help"]\n[handoff]\nthreshold = 0.2\n'
 
 
 async def eventually(http: HttpxAiohttpClient, path: str, words: str) -> Any:
     """The body at `path`, once `words` are in it."""
-    for _ in range(1000):
+
+    async def look() -> httpx.Response | None:
         answer = await http.get(path)
-        if words in answer.text:
-            return answer.json()
-        await asyncio.sleep(0.02)
-    raise AssertionError(f"{words!r} is not in {answer.text}")
+        return answer if words in answer.text else None
+
+    return (await until(look, lambda: f"{words!r} is not at {path}")).json()
 
 
 def test_one_command_answers_a_question_with_its_source_and_hands_another_off(tmp_path: Path) -> None:

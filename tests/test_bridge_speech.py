@@ -156,26 +156,24 @@ def test_every_reason_is_told_to_people_in_words(reason: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("reason", "sentence", "is_alarm", "is_urgent", "priority"),
+    ("reason", "sentence", "is_urgent", "priority"),
     [
-        (Reason.BELOW_THRESHOLD, ENGLISH.handoff, False, False, ""),
-        ("ai_unavailable", ENGLISH.degraded, True, False, ""),
-        ("quota_spent", ENGLISH.degraded, True, False, ""),
-        ("budget_spent", ENGLISH.handoff, True, False, ""),
-        ("policy_stale", ENGLISH.handoff, True, False, ""),
-        ("sensitive", ENGLISH.urgent, False, True, "urgent"),
-        ("voice", ENGLISH.unheard, False, False, ""),
-        ("no_text", ENGLISH.unseen, False, False, ""),
-        ("not_delivered", "", True, False, ""),
-        ("a_reason_of_tomorrow", ENGLISH.handoff, False, False, ""),
+        (Reason.BELOW_THRESHOLD, ENGLISH.handoff, False, ""),
+        ("ai_unavailable", ENGLISH.degraded, False, ""),
+        ("quota_spent", ENGLISH.degraded, False, ""),
+        ("budget_spent", ENGLISH.handoff, False, ""),
+        ("policy_stale", ENGLISH.handoff, False, ""),
+        ("sensitive", ENGLISH.urgent, True, "urgent"),
+        ("voice", ENGLISH.unheard, False, ""),
+        ("no_text", ENGLISH.unseen, False, ""),
+        ("not_delivered", "", False, ""),
+        ("a_reason_of_tomorrow", ENGLISH.handoff, False, ""),
     ],
 )
-def test_the_table_of_fallbacks(
-    reason: str, sentence: str, *, is_alarm: bool, is_urgent: bool, priority: str
-) -> None:
+def test_the_table_of_fallbacks(reason: str, sentence: str, *, is_urgent: bool, priority: str) -> None:
     row = because_of(reason)
-    assert (row.sentence(ENGLISH), row.is_alarm, row.is_urgent, row.priority) == (
-        sentence, is_alarm, is_urgent, priority,
+    assert (row.sentence(ENGLISH), row.is_urgent, row.priority) == (
+        sentence, is_urgent, priority,
     )  # fmt: skip
 
 

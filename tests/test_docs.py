@@ -11,16 +11,25 @@ from pathlib import Path
 import pytest
 import typer
 
+from bridge.channels.table import channel_of
+from bridge.settings import Keep
+from bridge.words import WORDS
 from kbtool import corpus
 from kbtool.chunk import section_text
 from kbtool.cli import app
-from kbtool.config import load
+from kbtool.config import Bridge, load
+from kbtool.config.bridge import BridgeRoute
 from kbtool.golden import load as load_golden
 from kbtool.sync.render import render
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 FOLDED = " ".join(README.split())
+BRIDGE = (ROOT / "docs" / "bridge.md").read_text(encoding="utf-8")
+CHANNELS = (
+    "WebWidget", "Api", "Email", "Telegram", "Whatsapp", "FacebookPage", "Line", "Instagram", "Tiktok",
+    "TwilioSms/whatsapp", "TwilioSms", "Sms",
+)  # fmt: skip
 LIFECYCLE = (ROOT / "docs" / "lifecycle.md").read_text(encoding="utf-8")
 DOCUMENTS = ["README.md", *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "docs").glob("*.md"))]
 
@@ -55,6 +64,37 @@ def test_every_command_and_option_in_the_documents_exists(document: str) -> None
         name = next((" ".join(words[:n]) for n in (3, 2, 1) if " ".join(words[:n]) in known), None)
         assert name, f"there is no command kbtool {called[0]}"
         assert set(re.findall(r"--[a-z-]+", called[1])) <= known[name] | {"--help"}, called
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_every_piece_of_kb_toml_in_the_documents_loads(tmp_path: Path, document: str) -> None:
+    text = (ROOT / document).read_text(encoding="utf-8")
+    for number, piece in enumerate(re.findall(r"^```toml\n(.*?)^```", text, re.DOTALL | re.MULTILINE)):
+        path = tmp_path / f"{number}.toml"
+        path.write_text(textwrap.dedent(piece), encoding="utf-8")
+        load(path)
+
+
+def test_the_page_of_the_bridge_says_what_the_channels_and_the_languages_are() -> None:
+    limits = {f"{channel_of(f'Channel::{name}').limit:,}" for name in CHANNELS}
+    row = re.search(r"^\| 10,000 .*$", BRIDGE, re.MULTILINE)
+    assert row
+    assert set(re.findall(r"[\d,]*\d", row[0])) == limits
+    spoken = re.search(r"own sentences are in (.*?), by what", BRIDGE, re.DOTALL)
+    assert spoken
+    assert len(re.findall(r"[A-Z][a-z]+", spoken[1])) == len(WORDS)
+
+
+def test_the_page_of_the_bridge_gives_the_times_that_are_shipped() -> None:
+    route, keep = BridgeRoute(), Keep()
+    for said in (
+        f"`patience` ({route.patience:.0f} s)",
+        f"`post_limit` ({route.post_limit:.0f} s)",
+        f"`merge_window` ({route.merge_window:g} s)",
+        f"`unanswered_minutes` ({Bridge().unanswered_minutes:.0f})",
+        f"words are kept {keep.words:.0f} days, counts {keep.rows:.0f}",
+    ):
+        assert said in " ".join(BRIDGE.split()), said
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)

@@ -14,6 +14,7 @@ from kbtool.errors import ConfigError
 from kbtool.handoff import Action, Policy, Reason
 from kbtool.tune import Past, preview
 from tests.bridging import Said, stand
+from tests.postgres import database
 from tests.server import run
 
 ANSWERED, BELOW = (Action.REPLY, Reason.ANSWERED), (Action.HANDOFF, Reason.BELOW_THRESHOLD)
@@ -91,6 +92,7 @@ def test_the_bridges_rows_are_read_while_it_runs_and_hold_no_personal_data(tmp_p
         by_score = {each.score: each for each in turns}
         assert by_score[0.55].question == "Where is order [number]? Write to [email] please."
         assert (by_score[0.8].language, by_score[0.55].action) == ("de", "reply")
+        assert {each.inbox for each in turns} == {str(at.conversation(first).inbox.id)}
         assert by_score[0.55].conversation != by_score[0.8].conversation
         found = preview(turns, Policy(0.5), Policy(0.63), days=30)
         assert (found.conversations, found.to_person) == (2, 1)
@@ -100,9 +102,24 @@ def test_the_bridges_rows_are_read_while_it_runs_and_hold_no_personal_data(tmp_p
     run(scenario())
 
 
+def test_a_store_in_postgresql_is_read_alike(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        with database() as url:
+            async with stand(tmp_path, {"Why?": Said("So.", 0.55)}) as at, at.bridge(database=url):
+                visit = at.ask("Why?")
+                await at.until(lambda: bool(at.replies(visit)))
+                (turn,) = past_turns(tmp_path / "none.sqlite", 0.0, url)
+                assert (turn.question, turn.score, turn.inbox) == ("Why?", 0.55, "1")
+                assert past_turns(tmp_path / "none.sqlite", time.time() + 60, url) == []
+
+    run(scenario())
+
+
 def test_a_store_that_is_none_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no bridge store"):
         past_turns(tmp_path / "none.sqlite", 0)
+    with pytest.raises(ConfigError, match=r"mysql://… is no address of a PostgreSQL"):
+        past_turns(tmp_path / "none.sqlite", 0, "mysql://me:hunter2@host/name")
     (tmp_path / "text.sqlite").write_text("not a database at all, but long enough to be looked at", "utf-8")
-    with pytest.raises(ConfigError, match="not a bridge store"):
+    with pytest.raises(ConfigError, match="not a store that this kbtool can read"):
         past_turns(tmp_path / "text.sqlite", 0)

@@ -88,6 +88,13 @@ def parse_address(body: Any) -> str:
     return address.strip("/") if is_ours else ""
 
 
+def parse_bot(body: Any) -> int:
+    """The id of the inbox's bot; 0 where it has none."""
+    bot = body.get("agent_bot") if isinstance(body, dict) else None
+    number = bot.get("id") if isinstance(bot, dict) else None
+    return number if isinstance(number, int) else 0
+
+
 def missed(body: Any, of: Pending) -> list[tuple[int, bytes]]:
     """The listed messages as webhooks, with their ids, oldest first."""
     if not isinstance(body, dict) or not isinstance(body.get("payload"), Sequence):

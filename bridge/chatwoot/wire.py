@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from bridge.channels import neutral
-from bridge.events import MARK, has_person
+from bridge.events import MARK, Rival, has_person, owner
 from kbtool.errors import ContractBroken, Rejected, ServiceError, Unavailable
 
 Value = TypeVar("Value")
@@ -35,7 +35,8 @@ class Shown:
     """A conversation as Chatwoot shows it now. `marks` are those of its last messages.
 
     `can_reply`: the channel takes a message (WhatsApp does for 24 hours). `assignee` and `team` are ids, 0
-    for none. `contact` is what Chatwoot knows of the customer, its custom attributes among it.
+    for none; `owner` is the assignee that is a bot, ours or another. `contact` is what Chatwoot knows of the
+    customer, its custom attributes among it.
     """
 
     status: str
@@ -48,6 +49,7 @@ class Shown:
     priority: str = ""
     assignee: int = 0
     team: int = 0
+    owner: Rival | None = None
     contact: tuple[tuple[str, str], ...] = ()
 
 
@@ -135,6 +137,7 @@ def parse_conversation(body: Any) -> Shown:
             priority=str(body.get("priority") or ""),
             assignee=int((meta.get("assignee") or {}).get("id") or 0),
             team=int((meta.get("team") or {}).get("id") or 0),
+            owner=owner(meta, int(body.get("inbox_id") or 0)),
             contact=_contact(meta.get("sender") or {}),
         )
 

@@ -13,7 +13,7 @@ fields.py     the lenient reading of single fields, under all of them
 from __future__ import annotations
 
 from bridge.events.reading import parse
-from bridge.events.rivals import rival
+from bridge.events.rivals import owner
 from bridge.events.values import (
     MARK,
     Attachment,
@@ -37,7 +37,7 @@ __all__ = [
     "Snapshot",
     "Verdict",
     "has_person",
+    "owner",
     "parse",
-    "rival",
     "verdict",
 ]

@@ -13,7 +13,7 @@ from bridge.events import mail
 from bridge.events.choices import chosen_of
 from bridge.events.fields import dict_of, dicts_of, int_of, text_of, texts_of, time_of
 from bridge.events.files import attachments_of, transcript
-from bridge.events.rivals import rival
+from bridge.events.rivals import owner, speaker
 from bridge.events.values import MARK, Event, Message, Role, Snapshot, has_person
 
 
@@ -28,10 +28,10 @@ def parse(body: bytes) -> Event | None:
     name = text_of(content.get("event"))
     if name in {"message_created", "message_updated"}:
         conversation = dict_of(content.get("conversation"))
-        return Event(name, _snapshot(conversation, content), _message(content, conversation), rival(content))
+        return Event(name, _snapshot(conversation, content), _message(content, conversation))
     if name.startswith("conversation_"):
         shown = _snapshot(dict_of(content.get("conversation")) or content, content)
-        return Event(name, shown, rival=rival(content))
+        return Event(name, shown)
     return Event(name)
 
 
@@ -63,6 +63,7 @@ def _message(content: dict[str, Any], conversation: dict[str, Any]) -> Message |
         and mail.is_automatic(letter, conversation, text_of(sender.get("email")), subject),
         is_incoming=content.get("message_type") == "incoming",
         is_blocked=sender.get("blocked") is True,
+        speaker=speaker(content, _inbox(content, conversation)),
     )
 
 
@@ -127,6 +128,7 @@ def _snapshot(conversation: dict[str, Any], content: dict[str, Any]) -> Snapshot
         inbox_id=_inbox(content, conversation),
         contact_id=int_of(dict_of(meta.get("sender")).get("id")),
         labels=texts_of(conversation.get("labels")),
+        owner=owner(meta, _inbox(content, conversation)),
     )
 
 

@@ -74,12 +74,34 @@ class Attachment:
 
 
 @dataclass(frozen=True, slots=True)
+class Rival:
+    """A bot at work in this inbox that may be another than ours; `kind`, `id` and `name` are Chatwoot's."""
+
+    inbox_id: int
+    kind: str
+    id: int
+    name: str
+
+    @property
+    def is_captain(self) -> bool:
+        return self.kind == "captain_assistant"
+
+    def is_other(self, own_bot: int) -> bool:
+        """Whether it is another brain, ours being the agent bot of that id; 0: nobody knows, so it may be."""
+        return self.is_captain or own_bot not in {0, self.id}
+
+    def __str__(self) -> str:
+        who = "Captain" if self.is_captain else "another bot"
+        return f"inbox {self.inbox_id}: {who} ({self.name or self.id}) answers here too; leave one connected"
+
+
+@dataclass(frozen=True, slots=True)
 class Snapshot:
     """A conversation as an event showed it. `at` is its `updated_at`, seconds since 1970; 0 when unknown.
 
     `language` is what the channel says of the customer. `channel` is Chatwoot's class name
     (`Channel::Whatsapp`), with `/whatsapp` behind it for WhatsApp through Twilio, which has other limits.
-    `contact_id` is whose conversation it is.
+    `contact_id` is whose conversation it is, `owner` the bot that has it.
     """
 
     account_id: int
@@ -92,6 +114,7 @@ class Snapshot:
     inbox_id: int = 0
     contact_id: int = 0
     labels: tuple[str, ...] = ()
+    owner: Rival | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +123,7 @@ class Message:
 
     `is_automatic`: a machine sent it. `chosen`: the customer chose this in a message of ours, whose `id` it
     bears, since Chatwoot makes no new message of it; a digest of the choice, "" for all other messages.
+    `speaker` is the bot that said it to the customer, where our mark is not on it.
     """
 
     id: int
@@ -116,30 +140,16 @@ class Message:
     is_incoming: bool = False
     is_blocked: bool = False
     chosen: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Rival:
-    """Who else answers in this inbox; `name` and `id` as Chatwoot tells them."""
-
-    inbox_id: int
-    kind: str
-    id: int
-    name: str
-
-    def __str__(self) -> str:
-        who = "Captain" if self.kind == "captain_assistant" else "another bot"
-        return f"inbox {self.inbox_id}: {who} ({self.name or self.id}) answers here too; leave one connected"
+    speaker: Rival | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One delivery, understood as far as it goes. `rival` is another bot that it shows at work."""
+    """One delivery, understood as far as it goes."""
 
     name: str
     conversation: Snapshot | None = None
     message: Message | None = None
-    rival: Rival | None = None
 
 
 def has_person(meta: Mapping[str, Any]) -> bool:

@@ -25,7 +25,7 @@ from bridge.speech.reasons import (
     because,
     because_of,
 )
-from bridge.speech.sequence import Manner, posts_for, posts_unsaid, posts_without_answer
+from bridge.speech.sequence import PLAIN, Manner, posts_for, posts_opened, posts_unsaid, posts_without_answer
 
 __all__ = [
     "AI_UNAVAILABLE",
@@ -34,6 +34,7 @@ __all__ = [
     "INTERNAL_ERROR",
     "NOT_DELIVERED",
     "NO_TEXT",
+    "PLAIN",
     "POST_REFUSED",
     "QUOTA_SPENT",
     "SAID",
@@ -48,6 +49,7 @@ __all__ = [
     "because_of",
     "choices",
     "posts_for",
+    "posts_opened",
     "posts_unsaid",
     "posts_without_answer",
     "source_line",

@@ -43,13 +43,11 @@ class Tell(StrEnum):
 class Because:
     """One reason. `why` continues "Handed off: ".
 
-    `is_alarm`: something is broken or used up, and an operator should know. `is_urgent`: whoever is on call
-    is pinged. `priority` is Chatwoot's for the conversation, "" none.
+    `is_urgent`: whoever is on call is pinged. `priority` is Chatwoot's for the conversation, "" none.
     """
 
     why: str
     tell: Tell = Tell.HANDOFF
-    is_alarm: bool = False
     is_urgent: bool = False
     priority: str = ""
 
@@ -69,19 +67,19 @@ _ROWS: Mapping[str, Because] = {
     SENSITIVE: Because(
         "this is for a person, whatever the score", Tell.URGENT, is_urgent=True, priority="urgent"
     ),
-    DEGRADED: Because("the AI answers without its sources", Tell.DEGRADED, is_alarm=True),
-    AI_UNAVAILABLE: Because("the AI could not be reached in time", Tell.DEGRADED, is_alarm=True),
-    QUOTA_SPENT: Because("the AI provider's quota is used up", Tell.DEGRADED, is_alarm=True),
-    BUDGET_SPENT: Because("the month's budget for answers is spent", is_alarm=True),
+    DEGRADED: Because("the AI answers without its sources", Tell.DEGRADED),
+    AI_UNAVAILABLE: Because("the AI could not be reached in time", Tell.DEGRADED),
+    QUOTA_SPENT: Because("the AI provider's quota is used up", Tell.DEGRADED),
+    BUDGET_SPENT: Because("the month's budget for answers is spent"),
     MAINTENANCE: Because("the knowledge base is being embedded anew", Tell.DEGRADED),
-    POLICY_STALE: Because("the threshold was measured under other settings", is_alarm=True),
+    POLICY_STALE: Because("the threshold was measured under other settings"),
     NO_TEXT: Because("the message has no text to answer", Tell.UNSEEN),
     UNHEARD: Because("a voice message without a transcript", Tell.UNHEARD),
-    CANNOT_REPLY: Because("the channel takes no reply any more", Tell.NOTHING, is_alarm=True),
-    POST_REFUSED: Because("Chatwoot did not take the reply", Tell.NOTHING, is_alarm=True),
-    NOT_DELIVERED: Because("the channel did not deliver the reply", Tell.NOTHING, is_alarm=True),
-    UNANSWERED: Because("nobody has answered the customer", is_alarm=True),
-    INTERNAL_ERROR: Because("the bridge failed on this message", Tell.DEGRADED, is_alarm=True),
+    CANNOT_REPLY: Because("the channel takes no reply any more", Tell.NOTHING),
+    POST_REFUSED: Because("Chatwoot did not take the reply", Tell.NOTHING),
+    NOT_DELIVERED: Because("the channel did not deliver the reply", Tell.NOTHING),
+    UNANSWERED: Because("nobody has answered the customer"),
+    INTERNAL_ERROR: Because("the bridge failed on this message", Tell.DEGRADED),
 }
 
 

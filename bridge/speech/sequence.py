@@ -84,6 +84,11 @@ def posts_unsaid(
     return (Post(Kind.NOTE, note), *notes, *_over(because_of(reason), manner))
 
 
+def posts_opened(manner: Manner = PLAIN) -> tuple[Post, ...]:
+    """Given to people without a word: a person has it already, or nobody of ours may speak."""
+    return tuple(_over(Because(""), manner))
+
+
 def _handoff(because: Because, note: str, words: Words, manner: Manner) -> tuple[Post, ...]:
     sentence = because.sentence(words)
     if sentence and manner.back and manner.now:

@@ -27,6 +27,7 @@ from bridge.speech import (
     Post,
     because,
     choices,
+    posts_opened,
     posts_unsaid,
 )
 from bridge.trace import Note, Step, Subject, note, record
@@ -71,6 +72,7 @@ class Posting:
     async def unsaid(self, left: Sequence[Planned], count: int, manner: Manner) -> list[Planned]:
         """The channel takes no reply any more: people get what was left to say (bridge rule 27)."""
         posts = posts_unsaid([post.post for post in left], CANNOT_REPLY, "", manner)
+        log.problem(CANNOT_REPLY, **named(self._subject), why=because(CANNOT_REPLY))
 
         def replan(connection: Connection) -> list[Planned]:
             leases.require(connection, self._subject, self._me)
@@ -240,12 +242,17 @@ class Posting:
         facts = known.facts_of(connection, self._subject) or Facts()
         return next_step(facts, self._work.at, self._desk.mode(self._subject.bot, facts))
 
+    def _manner(self, connection: Connection) -> Manner:
+        facts = known.facts_of(connection, self._subject) or Facts()
+        return self._desk.manner(self._subject.bot, facts)
+
     def _only_open(self, connection: Connection, count: int) -> list[Planned]:
         leases.require(connection, self._subject, self._me)
         outbox.drop(connection, self._subject)
         now = self._desk.clock()
         record(connection, self._subject, now, note(Step.FILTER, "a person has spoken meanwhile: not posted"))
-        return outbox.add(connection, self._subject, (Post(Kind.OPEN),), first=count, now=now, begun=False)
+        opened = posts_opened(self._manner(connection))
+        return outbox.add(connection, self._subject, opened, first=count, now=now, begun=False)
 
     async def _refused(self, post: Planned, behind: list[Planned], error: Rejected) -> list[Planned]:
         """Chatwoot does not take a post: a person must then have the conversation."""
@@ -260,7 +267,7 @@ class Posting:
             left = [other for other in behind if other.kind not in SAID]
             if not any(other.kind is Kind.OPEN for other in left):
                 first = (behind[-1] if behind else post).number + 1
-                wanted = (why, Post(Kind.OPEN))
+                wanted = (why, *posts_opened(self._manner(connection)))
                 left += outbox.add(connection, self._subject, wanted, first=first, now=now, begun=False)
             return self._begin_next(connection, left, now)
 

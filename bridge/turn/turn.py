@@ -7,7 +7,7 @@ from time import monotonic
 
 from sqlalchemy import Connection
 
-from bridge import alerts, known, leases, log, outbox, turns
+from bridge import alerts, known, leases, log, outbox, rivals, turns
 from bridge.answering import pause
 from bridge.chatwoot.wire import Shown
 from bridge.conversation import SILENT, Facts, begin, next_step
@@ -19,11 +19,10 @@ from bridge.speech import (
     CANNOT_REPLY,
     INTERNAL_ERROR,
     SAID,
-    Kind,
     Manner,
-    Post,
     because,
     because_of,
+    posts_opened,
     posts_unsaid,
     posts_without_answer,
 )
@@ -97,7 +96,7 @@ class Turn:
             if step in SILENT:
                 await self._keep_silent(step, taken.facts.status)
                 return
-            decided = _opening(taken.facts) if step is Next.OPEN else await self._ask()
+            decided = _opening(taken.facts, self._manner) if step is Next.OPEN else await self._ask()
             if decided is not None:
                 shown = await self._shown()
                 if shown is None:
@@ -168,20 +167,23 @@ class Turn:
         the post there is this one commit: that race cannot be closed, only kept short (bridge rule 11).
         """
         work, mode, merges = self._taken.work, self._mode, self._merges
+        has_rival = await self._is_others(shown)
 
         def keep(connection: Connection) -> list[Planned] | Next | None:
             leases.require(connection, work.subject, self._me)
             facts = known.facts_of(connection, work.subject) or Facts()
-            step = next_step(replace(facts, status=shown.status, has_person=shown.has_person), work.at, mode)
+            step = next_step(_seen_as(facts, shown, has_rival=has_rival), work.at, mode)
             now = self._desk.clock()
+            if step is Next.RIVAL and shown.owner is not None:
+                rivals.tell(connection, work.subject, shown.owner, now)
             if step in SILENT:
                 turns.finish(connection, work, self._me, now, _silence(step, shown.status))
                 return step
             if merges and turns.has_more(connection, work):
                 return None
-            final = _opening(decided.facts) if step is Next.OPEN else decided
+            final = _opening(decided.facts, self._manner) if step is Next.OPEN else decided
             if not shown.can_reply:
-                final = _unsaid(final, self._manner)
+                final = _unsaid(final, self._manner, work.subject)
             if because_of(final.outcome.reason).is_urgent:
                 alerts.keep(connection, _call(work.subject, final.outcome.reason), now)
             planned = turns.plan(connection, work, final, now)
@@ -206,11 +208,11 @@ class Turn:
         shown = await self._shown()
         if shown is None:
             return
-        facts = replace(taken.facts, status=shown.status, has_person=shown.has_person)
+        facts = _seen_as(taken.facts, shown, has_rival=await self._is_others(shown))
         step = next_step(facts, taken.work.at, self._mode)
         left = [post for post in taken.posts if post.state in OUTSTANDING]
         is_last = not any(post.is_marked for post in left)
-        if step in SILENT and not (is_last and shown.status == "open"):
+        if step in SILENT and not (is_last and (shown.status == "open" or step is Next.RIVAL)):
             await self._keep_silent(step, shown.status)
             return
         posting = self._posting()
@@ -230,6 +232,11 @@ class Turn:
                 raise Unavailable(error.message, status=error.status) from error
             await self._let_be(error.message)
             return None
+
+    async def _is_others(self, shown: Shown) -> bool:
+        """Whether another brain has the conversation."""
+        subject = self._taken.work.subject
+        return await rivals.is_others(self._store, self._desk.clients[subject.bot], subject, shown)
 
     async def _keep_silent(self, step: Next, status: str) -> None:
         work = self._taken.work
@@ -282,15 +289,21 @@ class Turn:
         return self._patience.quiet > 0 and monotonic() < self._burst.ends_at
 
 
-def _opening(facts: Facts) -> Decided:
+def _seen_as(facts: Facts, shown: Shown, *, has_rival: bool) -> Facts:
+    """The facts with what Chatwoot itself says now."""
+    return replace(facts, status=shown.status, has_person=shown.has_person, has_rival=has_rival)
+
+
+def _opening(facts: Facts, manner: Manner) -> Decided:
     told = note(Step.DECISION, "a person has this conversation: shown to people", reason=Next.OPEN.value)
-    return Decided(Outcome("handoff", Next.OPEN.value), (Post(Kind.OPEN),), facts, (told,))
+    return Decided(Outcome("handoff", Next.OPEN.value), posts_opened(manner), facts, (told,))
 
 
-def _unsaid(decided: Decided, manner: Manner) -> Decided:
+def _unsaid(decided: Decided, manner: Manner, subject: Subject) -> Decided:
     """Where the channel takes no reply: people get what would have been said (bridge rule 27)."""
     if not any(post.kind in SAID for post in decided.posts):
         return decided
+    log.problem(CANNOT_REPLY, **named(subject), why=because(CANNOT_REPLY))
     return replace(
         decided,
         outcome=replace(decided.outcome, action="handoff", reason=CANNOT_REPLY),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kbtool.cli import show
+from kbtool.cli.bridge.options import store_of
 from kbtool.cli.options import DEFAULT_CONFIG, Config, Json
 from kbtool.errors import ConfigError, Exit, GoldenError
 
@@ -220,7 +221,8 @@ def suggest(
     config: Config = DEFAULT_CONFIG,
     most: Annotated[int, typer.Option(help="At most so many of each kind.", min=1)] = 20,
     store: Annotated[
-        Path | None, typer.Option(help="The bridge's store: propose what it could not answer.")
+        str | None,
+        typer.Option(metavar="FILE|URL", help="The bridge's store: propose what it could not answer."),
     ] = None,
     paraphrase: Annotated[
         bool, typer.Option("--paraphrase", help="Also other wordings, by the model of [llm].")
@@ -240,7 +242,8 @@ def suggest(
     if store is not None:
         from bridge.history import unanswered
 
-        asked = [propose.Unanswered(text, times) for text, times in unanswered(store).items()]
+        counted = unanswered(*store_of(project.settings, store))
+        asked = [propose.Unanswered(text, times) for text, times in counted.items()]
         found += propose.from_customers(questions, asked, most=most)
     if paraphrase:
         found += propose.from_paraphrases(questions, _paraphrases(project.settings, questions, most))

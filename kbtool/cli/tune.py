@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from kbtool.cli.bridge.options import StoreFile, store_of
 from kbtool.cli.options import DEFAULT_CONFIG, Config, Json
 from kbtool.errors import ConfigError
 
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from kbtool.handoff import Policy
     from kbtool.tune import Preview
 
-STORE = Path(".kbtool/bridge.sqlite")
 _DAY = 86_400
 
 
@@ -33,7 +33,7 @@ def tune(
         float | None,
         typer.Option("--raise", help="In an emergency: no threshold below this, at once.", min=0, max=1),
     ] = None,
-    store: Annotated[Path, typer.Option(help="The bridge's database, for the preview.")] = STORE,
+    store: StoreFile = None,
     days: Annotated[int, typer.Option(help="How far back the preview looks.", min=1)] = 30,
     as_json: Json = False,
 ) -> None:
@@ -109,20 +109,23 @@ def _own(evaluation: Evaluation) -> dict[str, dict[str, float]]:
     }
 
 
-def _preview(settings: Settings, after: Policy | None, store: Path, days: int) -> Preview | None:
+def _preview(settings: Settings, after: Policy | None, store: str | None, days: int) -> Preview | None:
     """What the policy would have done to past conversations; None without it, or without a store."""
     import time
 
-    path = settings.resolve(str(store))
-    if after is None or (store == STORE and not path.exists()):
+    path, database = store_of(settings, store)
+    if after is None or (store is None and not database and not path.exists()):
         return None
     from bridge.past import past_turns
     from kbtool.tune import preview
 
-    return preview(past_turns(path, time.time() - days * _DAY), settings.policy, after, days=days)
+    turns = past_turns(path, time.time() - days * _DAY, database)
+    return preview(turns, settings.policy, after, days=days)
 
 
-def _raise(config: Path, settings: Settings, least: float, store: Path, days: int, *, as_json: bool) -> None:
+def _raise(
+    config: Path, settings: Settings, least: float, store: str | None, days: int, *, as_json: bool
+) -> None:
     from kbtool.policy_file import differences, raise_thresholds
 
     after = raise_thresholds(config, least, day=_today())

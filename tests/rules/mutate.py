@@ -65,7 +65,9 @@ def _failures_under(mutation: Mutation, tree: Path) -> int:
         ended = subprocess.run(
             [sys.executable, "-m", "pytest", "tests/rules", "-q", "-k", f"test_rule_{mutation.rule:02}_",
              "-p", "no:cacheprovider", "--no-header", "--tb=no"],
-            cwd=tree, env=os.environ | {"PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1"},
+            cwd=tree, env=os.environ | {
+                "PYTHONPATH": str(tree), "PYTHONDONTWRITEBYTECODE": "1", "KBTOOL_TEST_PATIENCE": "15",
+            },
             capture_output=True, text=True, timeout=_SECONDS, check=False,
         )  # fmt: skip
     except subprocess.TimeoutExpired:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from bridge.sandbox import Faults
-from tests.rules.world import ANSWER, QUESTION, world
+from tests.rules.world import ANSWER, QUESTION, alerts_in, world
 from tests.server import run
 
 
@@ -21,6 +21,7 @@ def test_rule_27_a_reply_that_the_channel_refuses_goes_to_a_person_and_is_not_se
             at.state.faults = Faults()
             await at.idle()
             assert at.replies(visit).count(ANSWER) == 1
+            await at.until(lambda: alerts_in(tmp_path) == ["not_delivered"])
 
     run(scenario())
 
@@ -33,5 +34,6 @@ def test_rule_27_behind_a_messaging_window_nothing_is_tried_and_a_person_is_told
             await at.until(lambda: at.status(visit) == "open")
             assert at.replies(visit) == []
             assert at.notes(visit) != []
+            await at.until(lambda: alerts_in(tmp_path) == ["cannot_reply"])
 
     run(scenario())

@@ -12,8 +12,9 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import sqlite3
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -193,6 +194,12 @@ async def world(
             at.dify.released.set()
 
 
+def alerts_in(folder: Path) -> list[str]:
+    """The keys of the alerts in the bridge's store, without whom they are about."""
+    with closing(sqlite3.connect(folder / "bridge.sqlite")) as store:
+        return [key.partition(":")[0] for (key,) in store.execute("select key from alerts order by id")]
+
+
 def sample(name: str) -> dict[str, Any]:
     """The body of one of the samples that were written down from Chatwoot's serialisers."""
     body: dict[str, Any] = json.loads((SAMPLES / f"{name}.json").read_text(encoding="utf-8"))["body"]
@@ -201,12 +208,16 @@ def sample(name: str) -> dict[str, Any]:
 
 @contextmanager
 def logged() -> Iterator[list[str]]:
-    """Everything that is logged meanwhile, by whatever logger, formatted."""
+    """Everything that is logged meanwhile, by whatever logger, formatted; each line once."""
     lines: list[str] = []
 
     class Listening(logging.Handler):
+        last: logging.LogRecord | None = None
+
         def emit(self, record: logging.LogRecord) -> None:
-            lines.append(self.format(record))
+            if record is not self.last:  # a logger hands it on to the one above
+                lines.append(self.format(record))
+            self.last = record
 
     listener = Listening(logging.DEBUG)
     loggers = [logging.getLogger(name) for name in ("", "bridge", "kbtool")]

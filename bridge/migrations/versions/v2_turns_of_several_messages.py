@@ -25,6 +25,8 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("conversations") as table:
         table.add_column(sa.Column("left_at", sa.Float, nullable=False, server_default=_ZERO))
+        table.add_column(sa.Column("captain_at", sa.Float, nullable=False, server_default=_ZERO))
+        table.add_column(sa.Column("has_rival", sa.Boolean, nullable=False, server_default=sa.false()))
         table.add_column(sa.Column("channel", sa.String(64), nullable=False, server_default=_EMPTY))
         table.add_column(sa.Column("inbox", sa.BigInteger, nullable=False, server_default=_ZERO))
         table.add_column(sa.Column("labels", sa.JSON, nullable=False, server_default=sa.text("'[]'")))
@@ -75,7 +77,9 @@ def downgrade() -> None:
         table.add_column(sa.Column("leased_until", sa.Float, nullable=False, server_default=_ZERO))
     op.execute("UPDATE conversations SET returned_at = left_at")
     with op.batch_alter_table("conversations") as table:
-        for column in ("left_at", "channel", "inbox", "labels", "due_at", "attempts", "owner"):
+        for column in (
+            "left_at", "captain_at", "has_rival", "channel", "inbox", "labels", "due_at", "attempts", "owner",
+        ):  # fmt: skip
             table.drop_column(column)
     for name in ("replicas", "usage", "alerts"):
         op.drop_table(name)

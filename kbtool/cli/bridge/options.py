@@ -12,7 +12,12 @@ if TYPE_CHECKING:
     from kbtool.config import Settings
 
 StoreFile = Annotated[
-    Path | None, typer.Option("--store", help="The bridge's database file, if not that of kb.toml.")
+    str | None,
+    typer.Option(
+        "--store",
+        metavar="FILE|URL",
+        help="The bridge's database, if not that of kb.toml or the environment.",
+    ),
 ]
 Account = Annotated[int, typer.Option(help="Chatwoot's account, where a number is in several.")]
 IsMessage = Annotated[bool, typer.Option("--message", help="The number is a message's.")]
@@ -20,6 +25,9 @@ Number = Annotated[int, typer.Argument(metavar="CONVERSATION|MESSAGE", help="A n
 DATABASE_URL = "KBTOOL_DATABASE_URL"
 
 
-def store_of(settings: Settings, store: Path | None) -> tuple[Path, str]:
-    """The store's file and the PostgreSQL that stands in for it, "" none."""
-    return settings.resolve(str(store) if store else settings.bridge.store), os.environ.get(DATABASE_URL, "")
+def store_of(settings: Settings, store: str | None) -> tuple[Path, str]:
+    """The store's file, and the PostgreSQL in its stead, "" none. `store` overrules the environment."""
+    if store is None:
+        return settings.resolve(settings.bridge.store), os.environ.get(DATABASE_URL, "")
+    is_url = "://" in store
+    return settings.resolve(settings.bridge.store if is_url else store), store if is_url else ""

@@ -44,7 +44,7 @@ def replay(
 
 
 async def _replay(
-    config: Path, store: Path | None, number: int, account: int, *, is_message: bool
+    config: Path, store: str | None, number: int, account: int, *, is_message: bool
 ) -> list[Replayed]:
     import os
 
