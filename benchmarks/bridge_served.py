@@ -7,7 +7,6 @@ URL is where Chatwoot and Dify are; WINDOW is the merge window in seconds, or "s
 
 from __future__ import annotations
 
-import asyncio
 import json
 import sys
 from dataclasses import fields, replace
@@ -16,7 +15,7 @@ from typing import Any
 
 from httpx_aiohttp import HttpxAiohttpClient
 
-from bridge.serve import bridge, listen, serving
+from bridge.serve import bridge, listen, run, serving
 from bridge.settings import BridgeSettings, Mode, Patience, Route
 from kbtool.dify.client import DifyClient
 from kbtool.handoff import Policy
@@ -47,4 +46,4 @@ async def main(url: str, store: str, window: str) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(*sys.argv[1:]))
+    run(main(*sys.argv[1:]))
