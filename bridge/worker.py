@@ -55,11 +55,14 @@ class _Running:
 
 @dataclass(frozen=True, slots=True)
 class _Round:
-    """What one look at the store has brought."""
+    """What one look at the store has brought. `has_more`: it may have left something, and `due_at` is when
+    the next turn is due where it has not.
+    """
 
     sorted: list[Sorted]
     taken: list[Taken]
-    due_at: float | None
+    has_more: bool
+    due_at: float | None = None
 
 
 class Worker:
@@ -138,7 +141,7 @@ class Worker:
                 continue
             for taken in found.taken:
                 self._start(taken)
-            if not (found.sorted or found.taken):
+            if not found.has_more:
                 await self._rest(found.due_at)
 
     async def _let_acknowledge(self) -> None:
@@ -162,7 +165,8 @@ class Worker:
             raise
         except Exception as error:  # noqa: BLE001 a bug on one delivery must not stop the others
             log.problem("unsortable", error)
-            found = _Round(await self._sort_apart(), [], None)
+            apart = await self._sort_apart()
+            found = _Round(apart, [], has_more=bool(apart))
         for one in found.sorted:
             log.event("delivery", bot=one.bot, number=one.number, verdict=one.word)
             if one.changed is not None:
@@ -186,8 +190,9 @@ class Worker:
                 leases.let_go(connection, lease.subject, self._me, now)
             else:
                 taken.append(one)
-        due_at = None if outcomes or taken or room <= 0 else leases.next_due(connection, bots)
-        return _Round(outcomes, taken, due_at)
+        has_more = len(new) == batch or (0 < room == len(claimed))
+        due_at = None if has_more or room <= 0 else leases.next_due(connection, bots)
+        return _Round(outcomes, taken, has_more, due_at)
 
     async def _sort_apart(self) -> list[Sorted]:
         """One by one, so that only the one that cannot be sorted is left."""
