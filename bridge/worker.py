@@ -43,6 +43,10 @@ MANY = 8
 RUSH = 60.0
 """So many deliveries at once, or so many in a second, are a rush."""
 _GAP = 0.01
+_AFTER_A_TURN = 0.05
+"""Seconds in which somebody looks at what a turn has left behind, if nothing makes us look before: mostly
+that is nothing, and a look at the store costs as much as one more commit.
+"""
 
 _Key = tuple[str, int, int]
 
@@ -77,6 +81,7 @@ class Worker:
         self._running: dict[_Key, _Running] = {}
         self._receiving = 0
         self._received: deque[float] = deque(maxlen=MANY)
+        self._looks_soon: asyncio.TimerHandle | None = None
         self.is_ready = False
 
     def wake(self) -> None:
@@ -133,6 +138,7 @@ class Worker:
         while not self._stopping:
             self._woken.clear()
             await self._let_acknowledge()
+            self._forget_to_look()
             try:
                 found = await self._look()
             except Unavailable as error:
@@ -255,7 +261,20 @@ class Worker:
     def _ended(self, key: _Key, task: asyncio.Task[None]) -> None:
         if (running := self._running.get(key)) and running.task is task:
             del self._running[key]
+            is_full = len(self._running) + 1 >= self._settings.concurrency
+            if not (self._stopping or is_full or running.news.has_come):
+                self._look_soon()
+                return
         self.wake()
+
+    def _look_soon(self) -> None:
+        if self._looks_soon is None:
+            self._looks_soon = asyncio.get_running_loop().call_later(_AFTER_A_TURN, self.wake)
+
+    def _forget_to_look(self) -> None:
+        if self._looks_soon is not None:
+            self._looks_soon.cancel()
+            self._looks_soon = None
 
     async def _rest(self, due_at: float | None) -> None:
         """Until something is accepted, a turn ends, or a postponed one is due."""
