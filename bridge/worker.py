@@ -282,7 +282,8 @@ class Worker:
         if due_at is not None:
             seconds = min(seconds, max(SHORTEST_REST, due_at - self._desk.clock()))
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._woken.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._woken.wait()
 
     def _hear(self, word: str) -> None:
         """Another bridge has sorted something: of a conversation that is here, or that is due."""

@@ -115,6 +115,7 @@ class SqliteStore(Store):
 
     async def _write_all(self) -> None:
         loop = asyncio.get_running_loop()
+        await asyncio.sleep(0)  # for those who are about to write as well
         while self._waiting:
             group, self._waiting = self._waiting[:LARGEST_GROUP], self._waiting[LARGEST_GROUP:]
             try:
