@@ -7,17 +7,17 @@ URL is where Chatwoot and Dify are; WINDOW is the merge window in seconds, or "s
 
 from __future__ import annotations
 
-import asyncio
 import json
 import sys
 from pathlib import Path
 
-from httpx_aiohttp import HttpxAiohttpClient
+import httpx
 
-from bridge.serve import bridge, listen, serving
+from bridge.serve import bridge, listen, run, serving
 from bridge.settings import BridgeSettings, Mode, Patience, Route
 from kbtool.dify.client import DifyClient
 from kbtool.handoff import Policy
+from kbtool.http import LeanClient
 
 SECRET, BOT_TOKEN, USER_TOKEN = "bench-secret", "bench-bot", "bench-user"
 
@@ -30,10 +30,10 @@ def settings(store: Path, window: str) -> BridgeSettings:
 
 async def main(url: str, store: str, window: str) -> None:
     hooks, ops = listen("127.0.0.1", 0), listen("127.0.0.1", 0)
-    asker = HttpxAiohttpClient(base_url=f"{url}/v1", trust_env=False)
+    asker = LeanClient(f"{url}/v1", timeout=httpx.Timeout(60.0, connect=10.0), trust_env=False)
     async with (
         DifyClient(asker, app_key="app-bench") as chat,
-        HttpxAiohttpClient(base_url=url, trust_env=False) as http,
+        LeanClient(url, timeout=httpx.Timeout(10.0), trust_env=False) as http,
         bridge(settings(Path(store), window), chat, http) as running,
         serving((running.app, hooks), (running.ops, ops)),
     ):
@@ -42,4 +42,4 @@ async def main(url: str, store: str, window: str) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(*sys.argv[1:]))
+    run(main(*sys.argv[1:]))

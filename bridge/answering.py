@@ -1,8 +1,8 @@
 """From a customer's message to a decision: the stage before anything is said.
 
-The message is judged by the same `kbtool.handoff.decide` that the evaluation runs. Small talk, a wish for
-a person and sensitive intents are decided by the words alone, so the AI is not asked for those; when it
-cannot be asked, the decision is a handoff: never silence.
+The message is judged by `kbtool.handoff.decide`, which the evaluation runs, in its two parts. Small talk, a
+wish for a person and sensitive intents are decided by the words alone, so the AI is not asked for those; when
+it cannot be asked, the decision is a handoff: never silence.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, Protocol
 
 from bridge.asking.enclosing import Enclosing
@@ -39,7 +40,7 @@ from bridge.turns import Decided, Outcome, Work
 from bridge.words import ENGLISH, WORDS, Words, words_for
 from kbtool.dify.conversations import UploadedFile
 from kbtool.errors import ServiceError, Unavailable
-from kbtool.handoff import BY_WORDS_ALONE, Action, Decision, Policy, decide
+from kbtool.handoff import Action, Decision, Policy, by_answer, by_words
 from kbtool.model import Answer, Question
 from kbtool.smalltalk import smalltalk
 
@@ -108,8 +109,8 @@ class Answering:
         asked = work.text or case.words.look_at
         question = Question(asked, case.before, facts.was_clarified, facts.language, facts.inbox_name)
         answer = Answer(question, "", ())
-        decision = decide(answer, self.policy)
-        if decision.reason not in BY_WORDS_ALONE:
+        decision = by_words(question, self.policy)
+        if decision is None:
             if held := self._held(mode):
                 return _handed_off(case, held)
             follows = "going on" if facts.dify_conversation else "a new conversation"
@@ -121,7 +122,7 @@ class Answering:
                 return _handed_off(
                     case, QUOTA_SPENT if error.code == QUOTA else AI_UNAVAILABLE, error.message
                 )
-            decision = decide(answer, self.policy)
+            decision = by_answer(answer, self.policy)
             held = self._held(mode)  # since it was asked; what is paid for is said
             if held and held != BUDGET_SPENT:
                 return _handed_off(case, held)
@@ -197,7 +198,7 @@ class Answering:
         return await self.enclosing.inputs(situation, look)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Case:
     """A message with all that is known about answering it."""
 
@@ -207,7 +208,7 @@ class _Case:
     mode: Mode
     manner: Manner
 
-    @property
+    @cached_property
     def words(self) -> Words:
         """In the language of the route, of this message, of those before it, or of the channel."""
         if self.manner.language:

@@ -67,6 +67,8 @@ def create_app(
             log.problem("forged", bot=address)
             return Response("not signed by Chatwoot\n", 401)
         delivery = request.headers.get(DELIVERY, "")
+        if not store.is_shared:
+            worker.wake()  # one writer takes what it is given in order: the worker's look shares this commit
         try:
             async with asyncio.timeout(IN_TIME):
                 is_new = await store.write(lambda c: inbox.accept(c, address, delivery, body, now))
@@ -74,7 +76,7 @@ def create_app(
             why = error.message if isinstance(error, Unavailable) else f"not within {IN_TIME:.0f} s"
             log.problem("not_stored", bot=address, why=why)
             return Response("not stored\n", 500)
-        if is_new:
+        if is_new and store.is_shared:
             worker.wake()
         return Response()
 

@@ -57,6 +57,10 @@ class Budgets:
             currency=cost.currency or "unknown",
         )
 
+        if table.budget.is_unbounded:  # there is nothing to judge, so nobody waits for the count
+            self._store.write_later(lambda c: usage.add(c, route, month, cost))
+            return
+
         def count(connection: Connection) -> Spent:
             usage.add(connection, route, month, cost)
             return usage.spent(connection, route, month)

@@ -46,6 +46,10 @@ class Budget:
     money: float | None = None
     tokens: int | None = None
 
+    @property
+    def is_unbounded(self) -> bool:
+        return self.money is None and self.tokens is None
+
 
 @dataclass(frozen=True, slots=True)
 class Patience:

@@ -33,6 +33,9 @@ _ADD = (
         money=usage.c.money + bindparam("more_money"),
     )
 )
+_OF_MONTH = select(usage).where(
+    usage.c.route == bindparam("its_route"), usage.c.month == bindparam("its_month")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,17 +96,19 @@ def month_of(now: float, zone: str) -> str:
 def add(connection: Connection, route: str, month: str, cost: Cost) -> None:
     """One answer more."""
     key = {"route": route, "month": month, "currency": cost.currency}
-    insert_new(connection, usage, key)
     more = {
         "more_tokens": cost.tokens or 0,
         "more_untold": int(cost.tokens is None),
         "more_money": cost.money or 0.0,
     }
-    connection.execute(_ADD, {f"its_{name}": value for name, value in key.items()} | more)
+    values = {f"its_{name}": value for name, value in key.items()} | more
+    if connection.execute(_ADD, values).rowcount == 0:  # the month's first
+        insert_new(connection, usage, key)
+        connection.execute(_ADD, values)
 
 
 def spent(connection: Connection, route: str, month: str) -> Spent:
-    rows = connection.execute(select(usage).where(usage.c.route == route, usage.c.month == month)).all()
+    rows = connection.execute(_OF_MONTH, {"its_route": route, "its_month": month}).all()
     return Spent(
         answers=sum(row.answers for row in rows),
         tokens=sum(row.tokens for row in rows),

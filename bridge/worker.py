@@ -43,6 +43,10 @@ MANY = 8
 RUSH = 60.0
 """So many deliveries at once, or so many in a second, are a rush."""
 _GAP = 0.01
+_AFTER_A_TURN = 0.05
+"""Seconds in which somebody looks at what a turn has left behind, if nothing makes us look before: mostly
+that is nothing, and a look at the store costs as much as one more commit.
+"""
 
 _Key = tuple[str, int, int]
 
@@ -55,11 +59,14 @@ class _Running:
 
 @dataclass(frozen=True, slots=True)
 class _Round:
-    """What one look at the store has brought."""
+    """What one look at the store has brought. `has_more`: it may have left something, and `due_at` is when
+    the next turn is due where it has not.
+    """
 
     sorted: list[Sorted]
     taken: list[Taken]
-    due_at: float | None
+    has_more: bool
+    due_at: float | None = None
 
 
 class Worker:
@@ -74,6 +81,7 @@ class Worker:
         self._running: dict[_Key, _Running] = {}
         self._receiving = 0
         self._received: deque[float] = deque(maxlen=MANY)
+        self._looks_soon: asyncio.TimerHandle | None = None
         self.is_ready = False
 
     def wake(self) -> None:
@@ -130,6 +138,7 @@ class Worker:
         while not self._stopping:
             self._woken.clear()
             await self._let_acknowledge()
+            self._forget_to_look()
             try:
                 found = await self._look()
             except Unavailable as error:
@@ -138,7 +147,7 @@ class Worker:
                 continue
             for taken in found.taken:
                 self._start(taken)
-            if not (found.sorted or found.taken):
+            if not found.has_more:
                 await self._rest(found.due_at)
 
     async def _let_acknowledge(self) -> None:
@@ -162,7 +171,8 @@ class Worker:
             raise
         except Exception as error:  # noqa: BLE001 a bug on one delivery must not stop the others
             log.problem("unsortable", error)
-            found = _Round(await self._sort_apart(), [], None)
+            apart = await self._sort_apart()
+            found = _Round(apart, [], has_more=bool(apart))
         for one in found.sorted:
             log.event("delivery", bot=one.bot, number=one.number, verdict=one.word)
             if one.changed is not None:
@@ -186,8 +196,9 @@ class Worker:
                 leases.let_go(connection, lease.subject, self._me, now)
             else:
                 taken.append(one)
-        due_at = None if outcomes or taken or room <= 0 else leases.next_due(connection, bots)
-        return _Round(outcomes, taken, due_at)
+        has_more = len(new) == batch or (0 < room == len(claimed))
+        due_at = None if has_more or room <= 0 else leases.next_due(connection, bots)
+        return _Round(outcomes, taken, has_more, due_at)
 
     async def _sort_apart(self) -> list[Sorted]:
         """One by one, so that only the one that cannot be sorted is left."""
@@ -251,7 +262,20 @@ class Worker:
     def _ended(self, key: _Key, task: asyncio.Task[None]) -> None:
         if (running := self._running.get(key)) and running.task is task:
             del self._running[key]
+            is_full = len(self._running) + 1 >= self._settings.concurrency
+            if not (self._stopping or is_full or running.news.has_come):
+                self._look_soon()
+                return
         self.wake()
+
+    def _look_soon(self) -> None:
+        if self._looks_soon is None:
+            self._looks_soon = asyncio.get_running_loop().call_later(_AFTER_A_TURN, self.wake)
+
+    def _forget_to_look(self) -> None:
+        if self._looks_soon is not None:
+            self._looks_soon.cancel()
+            self._looks_soon = None
 
     async def _rest(self, due_at: float | None) -> None:
         """Until something is accepted, a turn ends, or a postponed one is due."""
@@ -259,7 +283,8 @@ class Worker:
         if due_at is not None:
             seconds = min(seconds, max(SHORTEST_REST, due_at - self._desk.clock()))
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._woken.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._woken.wait()
 
     def _hear(self, word: str) -> None:
         """Another bridge has sorted something: of a conversation that is here, or that is due."""

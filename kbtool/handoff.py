@@ -125,17 +125,34 @@ _WORD = regex.compile(r"[\p{L}\p{N}]+")
 _SHORT = 3
 
 
-def decide(  # noqa: PLR0911 the order of the returns is the rule
-    answer: Answer, policy: Policy, held: Reason | None = None
-) -> Decision:
+def decide(answer: Answer, policy: Policy, held: Reason | None = None) -> Decision:
     """What the bridge does with this answer under this policy. Pure; never raises.
 
     `held` is one of `HELD_BACK` where no answer may go out now, whatever it is; then `answer` need hold the
     question only.
     """
+    return by_words(answer.question, policy) or by_answer(answer, policy, held)
+
+
+def by_words(question: Question, policy: Policy) -> Decision | None:
+    """The first part of `decide`: the decision where the customer's words alone make it, before anyone is
+    asked.
+    """
+    talk = smalltalk(question.text)
+    if talk:
+        return Decision(Action.SMALLTALK, Reason.SMALLTALK, detail=talk.value)
+    wanted = policy.intents.find(question.text)
+    if wanted is None:
+        return None
+    reason = Reason.ASKED_FOR_PERSON if wanted.intent == PERSON else Reason.SENSITIVE
+    return Decision(Action.HANDOFF, reason, detail=wanted.intent)
+
+
+def by_answer(  # noqa: PLR0911 the order of the returns is the rule
+    answer: Answer, policy: Policy, held: Reason | None = None
+) -> Decision:
+    """The second part of `decide`: for an answer to a question that `by_words` has left open."""
     question = answer.question
-    if decided := _by_words(question, policy):
-        return decided
     if held:
         return Decision(Action.HANDOFF, held)
     if not answer.hits:
@@ -166,18 +183,6 @@ def can_answer(answer: Answer, policy: Policy) -> bool:
 def language_of(question: Question) -> str:
     """The language whose threshold applies: by the script, else what the channel says (`de-CH` is "de")."""
     return language(question.text) or question.language.replace("_", "-").split("-", 1)[0].casefold()
-
-
-def _by_words(question: Question, policy: Policy) -> Decision | None:
-    """The decision where the customer's words alone make it."""
-    talk = smalltalk(question.text)
-    if talk:
-        return Decision(Action.SMALLTALK, Reason.SMALLTALK, detail=talk.value)
-    wanted = policy.intents.find(question.text)
-    if wanted is None:
-        return None
-    reason = Reason.ASKED_FOR_PERSON if wanted.intent == PERSON else Reason.SENSITIVE
-    return Decision(Action.HANDOFF, reason, detail=wanted.intent)
 
 
 def _refusal(text: str, policy: Policy) -> str:

@@ -55,6 +55,25 @@ def test_writers_that_wait_together_share_a_commit(tmp_path: Path) -> None:
     run(scenario())
 
 
+def test_what_nobody_waits_for_goes_with_the_next_commit_or_soon_after(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with SqliteStore.open(tmp_path / "b.sqlite") as store:
+            commits: list[None] = []
+            event.listen(store._engine, "commit", lambda _: commits.append(None))
+            store.write_later(keeps("later"))
+            await asyncio.sleep(0)
+            assert await store.write(names) == ["later"]
+            assert len(commits) == 1
+            store.write_later(keeps("alone"))
+            await store._settle()
+            assert await store.read(names) == ["later", "alone"]
+            store.write_later(keeps("at the end"))
+        async with SqliteStore.open(tmp_path / "b.sqlite") as store:
+            assert await store.read(names) == ["later", "alone", "at the end"]
+
+    run(scenario())
+
+
 def test_one_that_fails_takes_nothing_from_the_others_and_gets_its_own_error(tmp_path: Path) -> None:
     def bug(connection: Connection) -> None:
         keeps("half done")(connection)

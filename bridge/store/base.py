@@ -44,6 +44,10 @@ class Store(AbstractAsyncContextManager[Any], ABC):
     def listen(self, hear: Callable[[str], None]) -> None:
         """Have `hear` called, on this event loop, with each word that a bridge announces."""
 
+    async def write_soon(self, work: Callable[[Connection], Value]) -> Value:
+        """As `write`, for what need not be on the disk at once."""
+        return await self.write(work)
+
     def write_later(self, work: Work) -> None:
         """Write what nobody waits for; a failure is a line in the log."""
         task = asyncio.create_task(self._write_unwatched(work))
@@ -52,7 +56,7 @@ class Store(AbstractAsyncContextManager[Any], ABC):
 
     async def _write_unwatched(self, work: Work) -> None:
         try:
-            await self.write(work)
+            await self.write_soon(work)
         except Exception as error:  # noqa: BLE001 nobody else would hear of it
             log.problem("not_noted", error)
 

@@ -25,6 +25,7 @@ from bridge.store.base import Store, Value, Work, cause
 from kbtool.errors import ConfigError, Unavailable
 
 LARGEST_GROUP = 256
+SOON = 0.1
 LONGEST_WAIT_MS = 1500
 """For a lock that another program holds, a backup for instance. Chatwoot hangs up after 5 s, and what it is
 answered before that, it sends again.
@@ -83,10 +84,14 @@ class SqliteStore(Store):
 
     async def write(self, work: Callable[[Connection], Value]) -> Value:
         """What `work` returns, once it is committed. Raises Unavailable when the disk does not take it."""
-        future: asyncio.Future[Value] = asyncio.get_running_loop().create_future()
-        self._waiting.append((work, future))
-        if self._writing is None or self._writing.done():
-            self._writing = asyncio.create_task(self._write_all())
+        future = self._wait_for_commit(work)
+        self._begin_writing()
+        return await future
+
+    async def write_soon(self, work: Callable[[Connection], Value]) -> Value:
+        """With the next commit, or one of its own in `SOON` seconds."""
+        future = self._wait_for_commit(work)
+        asyncio.get_running_loop().call_later(SOON, self._begin_writing)
         return await future
 
     async def read(self, work: Callable[[Connection], Value]) -> Value:
@@ -99,8 +104,18 @@ class SqliteStore(Store):
     def listen(self, hear: Callable[[str], None]) -> None:
         """Nobody else works on this file, so there is nothing to hear."""
 
+    def _wait_for_commit(self, work: Callable[[Connection], Value]) -> asyncio.Future[Value]:
+        future: asyncio.Future[Value] = asyncio.get_running_loop().create_future()
+        self._waiting.append((work, future))
+        return future
+
+    def _begin_writing(self) -> None:
+        if self._waiting and (self._writing is None or self._writing.done()):
+            self._writing = asyncio.create_task(self._write_all())
+
     async def _write_all(self) -> None:
         loop = asyncio.get_running_loop()
+        await asyncio.sleep(0)  # for those who are about to write as well
         while self._waiting:
             group, self._waiting = self._waiting[:LARGEST_GROUP], self._waiting[LARGEST_GROUP:]
             try:

@@ -15,9 +15,12 @@ class News:
 
     def __init__(self) -> None:
         self._come = asyncio.Event()
+        self.has_come = False
+        """Ever, whether it has been looked at or not."""
 
     def tell(self) -> None:
         """Something has changed; what it is, the store knows."""
+        self.has_come = True
         self._come.set()
 
     async def hold_or_change(
