@@ -22,6 +22,7 @@ import pytest
 from kbtool import cli
 from kbtool.config import load
 from kbtool.evaluate.cost import Price, Spent
+from kbtool.evaluate.history import find_run
 from kbtool.evaluate.metrics import summarize
 from kbtool.evaluate.record import Golden, Outcome, Reply, Result
 from kbtool.judge.criteria import Criterion, Material
@@ -267,6 +268,7 @@ def test_the_labelling_page_is_served_until_it_is_stopped(shop: Shop) -> None:
     assert code in {0, 130, -signal.SIGINT}, command.stderr
     assert "Traceback" not in command.stderr
     assert "Answer 1 of 2" in page
+    assert f"Labelling run {find_run(load(shop.folder / 'kb.toml'), 'latest')[1].run_id}" in page
     assert "evals/labels.jsonl; commit it" in command.stdout
 
 

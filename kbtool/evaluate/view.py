@@ -187,8 +187,9 @@ def _again(question: ShownQuestion, what: str) -> str:
 
 
 def _task(question: ShownQuestion, what: str) -> Task:
-    said = question.result.says_forbidden if question.result.golden.critical else ""
-    return Task(question.state, what, question.result.golden, question, f"its answer {said}" if said else "")
+    result = question.result
+    note = f"its answer {result.says_forbidden}" if result.outcome is Outcome.PASS else ""
+    return Task(question.state, what, result.golden, question, note)
 
 
 def _errors(questions: Sequence[ShownQuestion]) -> list[Task]:
