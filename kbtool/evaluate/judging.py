@@ -23,7 +23,7 @@ CACHE = ".kbtool/judge.sqlite"
 
 
 def results_of(project: Project, run_id: str) -> tuple[Path, RunSpec, tuple[Result, ...]]:
-    """Folder, description and results of a finished run, under today's questions and policy, without the judge.
+    """Folder, description and results of a finished run, by today's questions and policy, without the judge.
 
     Raises ExportError for a run that is not there, RunInvalid for one that was interrupted.
     """
