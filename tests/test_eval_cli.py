@@ -21,7 +21,9 @@ import pytest
 
 from kbtool import cli
 from kbtool.config import load
-from kbtool.evaluate.metrics import Spent, summarize
+from kbtool.evaluate.cost import Price, Spent
+from kbtool.evaluate.history import find_run
+from kbtool.evaluate.metrics import summarize
 from kbtool.evaluate.record import Golden, Outcome, Reply, Result
 from kbtool.judge.criteria import Criterion, Material
 from kbtool.judge.labels import Label, add_label
@@ -229,6 +231,21 @@ def test_proposals_are_written_for_review_without_what_points_to_a_customer(shop
     assert (refused, "Review it first" in said) == (1, True)
 
 
+def test_without_a_golden_file_proposals_are_made_and_everything_else_says_so(shop: Shop) -> None:
+    (shop.folder / "golden.yaml").unlink()
+    for command in (("golden", "lint"), ("golden", "stats"), ("golden", "fix"), ("eval", "run"), ("tune",)):
+        code, _, said = shop.kbtool(*command)
+        assert (code, "kbtool golden suggest" in said) == (1, True), command
+    code, said, _ = shop.kbtool("golden", "suggest")
+    assert (code, "or is too short for one" in said) == (0, True)
+    page = shop.folder / "exports" / "returns.md"
+    page.write_text(page.read_text(encoding="utf-8") + "Send it to us in its box. " * 4, encoding="utf-8")
+    code, said, _ = shop.kbtool("golden", "suggest")
+    assert (code, "move what is good to a file of golden.yaml" in said) == (0, True)
+    (shop.folder / "evals" / "proposals" / "proposed.yaml").rename(shop.folder / "golden.yaml")
+    assert shop.kbtool("golden", "lint")[0] == 0
+
+
 def test_the_labelling_page_is_served_until_it_is_stopped(shop: Shop) -> None:
     assert shop.kbtool("eval", "run")[0] == 0
 
@@ -251,6 +268,7 @@ def test_the_labelling_page_is_served_until_it_is_stopped(shop: Shop) -> None:
     assert code in {0, 130, -signal.SIGINT}, command.stderr
     assert "Traceback" not in command.stderr
     assert "Answer 1 of 2" in page
+    assert f"Labelling run {find_run(load(shop.folder / 'kb.toml'), 'latest')[1].run_id}" in page
     assert "evals/labels.jsonl; commit it" in command.stdout
 
 
@@ -266,9 +284,10 @@ def answered(id_: str, **reply: Any) -> Result:
 def test_what_a_run_took_is_summed_over_what_is_known() -> None:
     many = [answered(f"{i}", latency=i / 10, tokens=10, price="0.1", currency="USD") for i in range(1, 21)]
     spent = summarize([*many, answered("unknown")], k=5).spent
-    assert spent == Spent(21, (1.0, 1.9), 200, 20, "2.0", 20, "USD")
+    assert spent == Spent(21, (1.0, 1.9), 200, 20, (Price("2.0", "USD", 20),))
     mixed = [answered("a", price="1", currency="USD"), answered("b", price="1", currency="CNY")]
-    assert summarize(mixed, k=5).spent == Spent(2)
+    assert summarize(mixed, k=5).spent.prices == (Price("1", "CNY", 1), Price("1", "USD", 1))
+    assert summarize([answered("a", price="?")], k=5).spent == Spent(1)
 
 
 def test_slices_say_what_became_of_the_answers_too() -> None:

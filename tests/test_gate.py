@@ -14,7 +14,7 @@ from kbtool.evaluate.baseline import Baseline, Pinned, pin
 from kbtool.evaluate.compare import Comparison, NotComparable, compare, mcnemar
 from kbtool.evaluate.gate import Status, Verdict, judge, to_reask
 from kbtool.evaluate.power import chance_of_broken, detectable_drop
-from kbtool.evaluate.record import Found, Outcome, Result
+from kbtool.evaluate.record import Check, Found, Outcome, Result
 from tests.data.invented_run import SPEC, judged
 
 PASS, FAIL, ERROR = Outcome.PASS, Outcome.FAIL, Outcome.ERROR
@@ -298,3 +298,35 @@ def test_an_app_that_searches_elsewhere_is_something_to_watch():
     mixed = [*moved, *now[10:]]
     verdict = judge(mixed, compare(baseline(now), mixed, SPEC), {})
     assert (verdict.status, verdict.reasons[0].rule) == (Status.WATCH, "app")
+
+
+def forbidden(question_id: str = "c", *, critical: bool = True) -> Result:
+    """A question that was found, and whose answer says what it must not."""
+    check = Check("must_not_contain", is_held=False, note="says '60 days'")
+    return replace(judged(question_id, critical=critical), checks=(check,))
+
+
+@pytest.mark.parametrize(
+    ("again", "forbidden_again", "status"),
+    [
+        ({"c": True}, ["c"], Status.FAIL),
+        ({"c": False}, [], Status.FAIL),
+        ({}, [], Status.FAIL),
+        ({"c": True}, [], Status.OK),
+    ],
+)
+def test_a_critical_question_whose_answer_is_forbidden_is_not_green(again, forbidden_again, status):
+    others = [judged(f"q{i}") for i in range(99)]
+    comparison = compare(baseline([*others, judged("c", critical=True)]), [*others, forbidden()], SPEC)
+    assert to_reask([*others, forbidden()], comparison) == ("c",)
+    verdict = judge([*others, forbidden()], comparison, again, forbidden_again=forbidden_again)
+    assert verdict.status is status
+    if status is Status.FAIL:
+        assert "Fail: critical question c got an answer that says what it must not" in verdict.sentence
+        assert "100 of 100 found" in verdict.sentence
+
+
+def test_a_forbidden_answer_to_any_other_question_is_no_reason_to_fail():
+    now = [judged("q"), forbidden(critical=False)]
+    assert to_reask(now, None) == ()
+    assert judge(now, None, {}).status is Status.NO_BASELINE

@@ -17,11 +17,15 @@ from kbtool.evaluate.gate import judge, to_reask
 from kbtool.evaluate.metrics import Rate, summarize
 from kbtool.evaluate.past import Before, Past
 from kbtool.evaluate.plots import histogram, risk
-from kbtool.evaluate.record import Found, Outcome, Result
+from kbtool.evaluate.record import Check, Expected, Found, Outcome, Result
 from kbtool.evaluate.report import render
 from kbtool.evaluate.trend import trend
-from kbtool.evaluate.view import View, shown_questions, tasks_of
+from kbtool.evaluate.view import View, check_rates, shown_questions, tasks_of
 from kbtool.golden import Stale
+from kbtool.judge.agreement import agreement
+from kbtool.judge.asking import Judgement
+from kbtool.judge.criteria import Criterion, Opinion, material_of
+from kbtool.judge.verdicts import Judged
 from kbtool.tune import tune
 from tests.data.invented_run import SPEC, invented_run, judged
 
@@ -249,3 +253,46 @@ def test_numbers_in_the_drawings_are_numbers(page):
     for element in page.select("svg *"):
         for name in ("x", "y", "width", "height", "cx", "cy", "points"):
             assert re.fullmatch(r"[-\d., ]*", element.get(name, ""))
+
+
+def test_a_critical_question_with_a_forbidden_answer_is_the_first_to_do():
+    check = Check("must_not_contain", is_held=False, note="says '60 days'")
+    bad = replace(judged("c", critical=True), checks=(check,))
+    view = view_of([judged("a", Outcome.FAIL), bad])
+    first = tasks_of(view, shown_questions(view))[0]
+    assert (first.golden.id, first.note) == ("c", "its answer says '60 days'")
+    assert "its answer says &#39;60 days&#39;" in render(view)
+
+
+def test_beside_every_score_of_a_judge_stands_what_it_is_worth():
+    good, bad = judged("a", answer="Thirty days, from the day it arrives."), judged("b", answer="Who knows.")
+    results = [
+        replace(r, golden=replace(r.golden, expected=Expected((("Thirty days",),)))) for r in (good, bad)
+    ]
+    key = [material.key for r in results if (material := material_of(r))]
+    opinion = Opinion(Criterion.COMPLETE, True, "Thirty days")
+    said = {key[0]: Judgement(key[0], (opinion,)), key[1]: Judgement(key[1], (), "no JSON")}
+    unknown, known = agreement(Criterion.COMPLETE, []), agreement(Criterion.COMPLETE, [(True, True)] * 40)
+    for one, words in ((unknown, "no label yet, so nobody knows"), (known, "100% of 40 (40 both yes")):
+        view = replace(view_of(results), judged=Judged("m", "s", (one,), said))
+        rate = check_rates(view)[-1]
+        assert (rate.kind, rate.held, rate.counts) == ("judge: complete", Rate(1, 1), False)
+        assert rate.note.startswith("1 without a verdict. The judge ")
+        assert words in render(view)
+        assert data_of(BeautifulSoup(render(view), "lxml"))["checks"][-1]["note"] == rate.note
+
+
+def test_a_judge_without_a_verdict_has_no_rate_and_without_a_judge_none_is_shown():
+    results = [replace(judged("a"), golden=replace(judged("a").golden, expected=Expected((("x",),))))]
+    view = replace(view_of(results), judged=Judged("m", "s", (agreement(Criterion.COMPLETE, []),), {}))
+    assert check_rates(view)[-1].held == Rate(0, 0)
+    assert "1 without a verdict" in render(view)
+    assert not [one for one in check_rates(view_of(results)) if "judge" in one.kind]
+
+
+def test_slices_show_answers_and_refusals_only_where_answers_were_asked_for(page):
+    assert "Right refusals" in page.find(id="slices").get_text()
+    silent = [replace(r, reply=replace(r.reply, answer=None)) for r in invented_run() if r.golden.answerable]
+    slices = BeautifulSoup(render(view_of(silent)), "lxml").find(id="slices")
+    assert slices is not None
+    assert "Right refusals" not in slices.get_text()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
@@ -119,7 +120,8 @@ def stats(config: Config = DEFAULT_CONFIG, as_json: Json = False) -> None:
     project = _project(config)
     found = count(project.questions.questions, project.corpus.documents)
     baseline = project.baseline
-    rate = baseline.cautious_flip_rate if baseline and baseline.reasks else TYPICAL_FLIP_RATE
+    is_measured = baseline is not None and baseline.reasks > 0
+    rate = baseline.cautious_flip_rate if baseline and is_measured else TYPICAL_FLIP_RATE
     drop = detectable_drop(found.questions, rate) if found.questions else None
     handoff = project.settings.handoff
     needed = Promise(handoff.budget, handoff.confidence).needed
@@ -128,8 +130,10 @@ def stats(config: Config = DEFAULT_CONFIG, as_json: Json = False) -> None:
         typer.echo(json.dumps(report, ensure_ascii=False, indent=1))
         return
     _show_stats(found)
-    noticed = "no drop by counting" if drop is None else f"a drop of about {100 * drop:.0f} points"
-    typer.echo(f"\nOne run notices {noticed} (flip rate {rate:.1%}{'' if baseline else ', assumed'}).")
+    noticed = (
+        "no drop by counting" if drop is None else f"a drop of about {math.ceil(round(100 * drop, 6))} points"
+    )
+    typer.echo(f"\nOne run notices {noticed} (flip rate {rate:.1%}{'' if is_measured else ', assumed'}).")
     have = found.answerable + found.unanswerable
     typer.echo(
         f"A threshold for a budget of {handoff.budget:.0%} needs {needed} questions; there are {have}."
@@ -230,14 +234,18 @@ def suggest(
     force: Annotated[bool, typer.Option("--force", help="Replace the file if it exists.")] = False,
 ) -> None:
     """Propose questions, in a file for a person to review: they count only once moved to a golden file."""
-    from kbtool.golden import propose
+    from kbtool import corpus
+    from kbtool.config import load
+    from kbtool.golden import GoldenSet, propose, resolve
     from kbtool.golden.writing import to_yaml
 
-    project = _project(config)
-    target = out if out.is_absolute() else project.settings.root / out
+    settings = load(config)
+    target = out if out.is_absolute() else settings.root / out
     if target.exists() and not force:
         raise ConfigError(f"{out} exists", hint="Review it first, take another name, or use --force.")
-    questions, documents = project.questions.questions, project.corpus.documents
+    written = GoldenSet(_questions(settings))
+    documents = corpus.load(settings).documents
+    questions = resolve(written, documents).questions
     found = list(propose.from_headings(questions, documents, most=most))
     if store is not None:
         from bridge.history import unanswered
@@ -246,9 +254,11 @@ def suggest(
         asked = [propose.Unanswered(text, times) for text, times in counted.items()]
         found += propose.from_customers(questions, asked, most=most)
     if paraphrase:
-        found += propose.from_paraphrases(questions, _paraphrases(project.settings, questions, most))
+        found += propose.from_paraphrases(questions, _paraphrases(settings, questions, most))
     if not found:
-        typer.echo("Nothing to propose: every section has a question.")
+        none_open = "every section has a question, or is too short for one"
+        why = none_open if documents else "the corpus has no page"
+        typer.echo(f"Nothing to propose: {why}.")
         return
     head = (
         "# Proposals, not golden questions: nothing here is asked. Look at each, word it as customers do,\n"
@@ -256,7 +266,10 @@ def suggest(
         "# golden file. What came from customers is without addresses and numbers.\n\n"
     )
     _write(target, head + to_yaml(found))
-    typer.echo(f"{len(found)} proposals written to {out}. Review them; kbtool golden lint checks them after.")
+    typer.echo(f"{len(found)} proposals written to {out}.")
+    typer.echo(
+        f"Next: move what is good to a file of {' '.join(settings.evals.golden)}, then kbtool golden lint"
+    )
 
 
 def _show_stats(found: Stats) -> None:

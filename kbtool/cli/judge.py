@@ -25,15 +25,13 @@ def judge(run: Run = "latest", config: Config = DEFAULT_CONFIG, as_json: Json = 
     """Have the model of [judge] judge the answers of a finished run. The app is not asked; nothing twice."""
     import asyncio
 
-    from kbtool.evaluate.history import find_run
-    from kbtool.evaluate.judging import judge_results
+    from kbtool.evaluate.judging import judge_results, results_of
     from kbtool.judge.verdicts import standings
 
     project = _project(config)
     if not project.settings.judge.is_set:
         raise ConfigError("No judge is configured", hint="Set [judge] base_url and model in kb.toml.")
-    folder, _ = find_run(project.settings, run)
-    results = _results(project, run)
+    folder, _, results = results_of(project, run)
     key = os.environ.get("LLM_KEY", "").strip()
     with show.progress(is_quiet=as_json) as progress:
         judged = asyncio.run(judge_results(project.settings, folder, results, key=key, progress=progress))
@@ -60,20 +58,18 @@ def label(
     import uvicorn
 
     from kbtool.cli.listening import listen
+    from kbtool.evaluate.judging import results_of
     from kbtool.judge.criteria import material_of
     from kbtool.judge.page import Answer, create_app
 
     project = _project(config)
-    answers = [
-        Answer(result.golden.id, material)
-        for result in _results(project, run)
-        if (material := material_of(result))
-    ]
+    _, spec, results = results_of(project, run)
+    answers = [Answer(result.golden.id, material) for result in results if (material := material_of(result))]
     if not answers:
         raise ConfigError("This run has no answer that could be judged", hint="Make one: kbtool eval run")
     path = project.settings.resolve(project.settings.evals.labels)
     listening = listen("127.0.0.1", port, hint=f"Take another port: kbtool eval label --port {port + 1}")
-    app = create_app(answers, path, run=run)
+    app = create_app(answers, path, run=spec.run_id)
     typer.echo(f"Label at http://127.0.0.1:{listening.getsockname()[1]}/ and stop with Ctrl-C.")
     typer.echo(f"Labels go to {path}; commit it.")
     uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="off")).run(sockets=[listening])
@@ -86,18 +82,6 @@ def _project(config: Path) -> Project:
 
     settings = load(config)
     return Project.of(settings, corpus.load(settings))
-
-
-def _results(project: Project, run: str) -> tuple[Result, ...]:
-    """The results of a finished run, without the judge."""
-    from kbtool.evaluate.history import REPLIES, find_run, require_finished
-    from kbtool.evaluate.run import read_replies
-    from kbtool.evaluate.score import score_all
-
-    folder, spec = find_run(project.settings, run)
-    require_finished(spec)
-    replies = read_replies(folder / REPLIES)
-    return score_all(project.questions.questions, replies, spec, project.settings.policy)
 
 
 def _report(results: tuple[Result, ...], judged: Judged) -> dict[str, object]:

@@ -52,10 +52,10 @@ class Baseline:
         Not the rate itself: a pin that happens to show few flips also counts many flaky questions as
         passed twice, so with the plain rate the same bad luck would raise the alarm and excuse it.
         """
-        from scipy.stats import beta
+        from scipy.special import betaincinv
 
         flips = round((self.flip_rate or 0.0) * self.reasks)
-        return float(beta.ppf(0.95, flips + 1, self.reasks - flips)) if flips < self.reasks else 1.0
+        return float(betaincinv(flips + 1, self.reasks - flips, 0.95)) if flips < self.reasks else 1.0
 
     def to_json(self) -> str:
         """One line a question, so that a re-pin reads well as a diff."""

@@ -42,7 +42,8 @@ def junit(view: View) -> str:
             case.set("time", f"{result.reply.latency:.3f}")
         kind = _junit_kind(result, is_blamed=is_red and result.golden.id in blamed)
         if kind:
-            found = ET.SubElement(case, kind, message=_xml(result.why))
+            why = result.why if result.outcome is not Outcome.PASS else f"the answer {result.says_forbidden}"
+            found = ET.SubElement(case, kind, message=_xml(why))
             found.text = _xml(result.golden.question)
     for stale in view.stale:
         case = ET.SubElement(suite, "testcase", classname="kbtool.golden", name=_xml(stale.golden.id))
@@ -59,7 +60,7 @@ def junit(view: View) -> str:
 def _junit_kind(result: Result, *, is_blamed: bool) -> str:
     if result.outcome is Outcome.ERROR:
         return "error"
-    if result.outcome is Outcome.FAIL:
+    if result.outcome is Outcome.FAIL or result.breaks_critical:
         return "failure" if is_blamed else "skipped"
     return ""
 

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from kbtool.evaluate.baseline import pin
 from kbtool.evaluate.compare import Comparison, NotComparable, pair
-from kbtool.evaluate.history import REPLIES, find_run, require_finished
+from kbtool.evaluate.judging import results_of
 from kbtool.evaluate.metrics import Rate, summarize
 from kbtool.evaluate.project import Project
-from kbtool.evaluate.record import Result, RunSpec
-from kbtool.evaluate.run import read_replies
-from kbtool.evaluate.score import score_all
+from kbtool.evaluate.record import RunSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +31,8 @@ def contrast(project: Project, first: str, second: str) -> Contrast:
 
     Raises ExportError for a run that is not there, RunInvalid for one that was interrupted.
     """
-    a, results_a = _judged(project, first)
-    b, results_b = _judged(project, second)
+    _, a, results_a = results_of(project, first)
+    _, b, results_b = results_of(project, second)
     baseline = pin(results_a, a, date=a.started[:10], why="", again={})
     return Contrast(
         a=a,
@@ -43,14 +40,6 @@ def contrast(project: Project, first: str, second: str) -> Contrast:
         found=(summarize(results_a, k=a.k).found, summarize(results_b, k=b.k).found),
         differences=tuple(_differences(a, b)),
         comparison=pair(baseline, results_b),
-    )
-
-
-def _judged(project: Project, run_id: str) -> tuple[RunSpec, tuple[Result, ...]]:
-    folder, spec = find_run(project.settings, run_id)
-    require_finished(spec)
-    return spec, score_all(
-        project.questions.questions, read_replies(Path(folder) / REPLIES), spec, project.settings.policy
     )
 
 

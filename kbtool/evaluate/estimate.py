@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from kbtool.errors import KbtoolError
-from kbtool.evaluate.cost import amount
+from kbtool.evaluate.cost import spent
 from kbtool.evaluate.history import REPLIES, SPEC, runs_folder
 from kbtool.evaluate.project import Ask, Project, asked_of
 from kbtool.evaluate.record import QuestionKind, Reply
@@ -43,8 +43,9 @@ def estimate(project: Project, ask: Ask) -> Estimate:
     chats = 0 if ask.target == "retrieval" else chats
     run_id, replies = _last_with_tokens(project)
     tokens = _mean([reply.tokens for reply in replies if reply.tokens is not None])
-    prices = [price for reply in replies if (price := amount(reply.price)) is not None]
-    price = _mean(prices)
+    prices = spent(replies).prices
+    # Of several currencies nothing is said: their mean is a number without a meaning.
+    price = Decimal(prices[0].amount) / prices[0].of if len(prices) == 1 else None
     return Estimate(
         questions=len(asked),
         searches=0 if ask.target == "answers" else searches,
@@ -52,7 +53,7 @@ def estimate(project: Project, ask: Ask) -> Estimate:
         again=len(asked),
         tokens=round(tokens * chats) if tokens is not None and chats else None,
         price=float(price * chats) if price is not None and chats else None,
-        currency=next((reply.currency for reply in replies if reply.currency), ""),
+        currency=prices[0].currency if price is not None else "",
         measured_by=run_id if chats else "",
         judged=searches if chats and project.settings.judge.is_set else 0,
     )
@@ -71,5 +72,5 @@ def _last_with_tokens(project: Project) -> tuple[str, list[Reply]]:
     return "", []
 
 
-def _mean(values: Sequence[int] | Sequence[Decimal]) -> Decimal | None:
+def _mean(values: Sequence[int]) -> Decimal | None:
     return Decimal(sum(values)) / len(values) if values else None

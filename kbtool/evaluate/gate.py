@@ -2,7 +2,7 @@
 
 A run fails by any of four rules, each made so that an unchanged endpoint almost never trips it:
 
-    critical     a critical question failed, and failed again when it was asked again
+    critical     a critical question failed, or its answer said what it must not, and again when asked again
     regression   McNemar p <= 0.01 and at least 3 points lost, still so after asking the flipped ones again
     persistent   McNemar p <= 0.05 in two runs in turn against the same pin, still so after asking again
     broken       so many questions passed twice at the pin and failed twice now that the endpoint's own
@@ -73,9 +73,9 @@ class Verdict:
 
 
 def to_reask(results: Sequence[Result], comparison: Comparison | NotComparable | None) -> tuple[str, ...]:
-    """Ids to ask once more before `judge`: every flip, and every critical question that did not pass."""
+    """Ids to ask once more before `judge`: every flip, and every critical question that is broken."""
     flipped = {*comparison.lost, *comparison.gained} if isinstance(comparison, Comparison) else set()
-    return tuple(r.golden.id for r in results if r.golden.id in flipped or _is_critical_miss(r))
+    return tuple(r.golden.id for r in results if r.golden.id in flipped or r.breaks_critical)
 
 
 def judge(
@@ -83,6 +83,7 @@ def judge(
     comparison: Comparison | NotComparable | None,
     confirmations: Mapping[str, bool],
     *,
+    forbidden_again: Collection[str] = (),
     stale: Collection[str] = (),
     stale_critical: Collection[str] = (),
     watched_before: bool = False,
@@ -92,8 +93,9 @@ def judge(
     """The verdict on a run.
 
     `confirmations` says of each re-asked question whether it passed; what was not re-asked stands as
-    first seen. `interrupted` is why not everything was asked, "" where it was. `strict` turns a watch, and a
-    missing baseline, into exit code 6.
+    first seen. `forbidden_again` are those whose second answer says what it must not. `interrupted` is why
+    not everything was asked, "" where it was. `strict` turns a watch, and a missing baseline, into exit
+    code 6.
     """
     invalid = _invalid(results, comparison, confirmations, stale)
     if interrupted:
@@ -101,7 +103,7 @@ def judge(
     if stale_critical:
         gone = f"{_critical_ones(sorted(stale_critical))} expects what the corpus no longer has"
         invalid.append(Reason("critical-stale", gone, tuple(sorted(stale_critical))))
-    failed = _critical(results, confirmations)
+    failed = _critical(results, confirmations, forbidden_again)
     watch: list[Reason] = []
     watches_drop = False
     if isinstance(comparison, Comparison):
@@ -131,10 +133,6 @@ def judge(
         exit_code=_EXIT.get(status, Exit.PENDING if strict else Exit.OK),
         watches_drop=watches_drop,
     )
-
-
-def _is_critical_miss(result: Result) -> bool:
-    return result.golden.critical and result.outcome in {Outcome.FAIL, Outcome.ERROR}
 
 
 def _app_differs(results: Sequence[Result]) -> list[Reason]:
@@ -178,14 +176,22 @@ def _invalid(
     return reasons
 
 
-def _critical(results: Sequence[Result], confirmations: Mapping[str, bool]) -> list[Reason]:
-    ids = tuple(
-        r.golden.id for r in results if _is_critical_miss(r) and not confirmations.get(r.golden.id, False)
-    )
-    if not ids:
-        return []
-    how = "failed, and again when asked again" if all(i in confirmations for i in ids) else "failed"
-    return [Reason("critical", f"{_critical_ones(ids)} {how}", ids)]
+def _critical(
+    results: Sequence[Result], confirmations: Mapping[str, bool], forbidden_again: Collection[str]
+) -> list[Reason]:
+    mended = {i for i, passed in confirmations.items() if passed} - set(forbidden_again)
+    broken = [r for r in results if r.breaks_critical and r.golden.id not in mended]
+    missed = tuple(r.golden.id for r in broken if r.outcome is not Outcome.PASS)
+    forbidden = tuple(r.golden.id for r in broken if r.outcome is Outcome.PASS)
+    return [
+        Reason("critical", f"{_critical_ones(ids)} {what}{_again(ids, confirmations)}", ids)
+        for ids, what in ((missed, "failed"), (forbidden, "got an answer that says what it must not"))
+        if ids
+    ]
+
+
+def _again(ids: Sequence[str], confirmations: Mapping[str, bool]) -> str:
+    return ", and again when asked again" if all(i in confirmations for i in ids) else ""
 
 
 def _regression(comparison: Comparison, settled: Settled, *, watched_before: bool) -> list[Reason]:

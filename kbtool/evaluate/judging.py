@@ -8,7 +8,11 @@ from pathlib import Path
 import httpx
 
 from kbtool.config import Settings
-from kbtool.evaluate.record import Result
+from kbtool.evaluate.history import REPLIES, find_run, require_finished
+from kbtool.evaluate.project import Project
+from kbtool.evaluate.record import Result, RunSpec
+from kbtool.evaluate.run import read_replies
+from kbtool.evaluate.score import score_all
 from kbtool.judge.asking import Cache, Judge
 from kbtool.judge.labels import Label, read_labels
 from kbtool.judge.verdicts import Judged, judge_run, write_judged
@@ -16,6 +20,17 @@ from kbtool.llm import Model
 from kbtool.sync.waiting import Progress, quiet
 
 CACHE = ".kbtool/judge.sqlite"
+
+
+def results_of(project: Project, run_id: str) -> tuple[Path, RunSpec, tuple[Result, ...]]:
+    """Folder, description and results of a finished run, by today's questions and policy, without the judge.
+
+    Raises ExportError for a run that is not there, RunInvalid for one that was interrupted.
+    """
+    folder, spec = find_run(project.settings, run_id)
+    require_finished(spec)
+    replies = read_replies(folder / REPLIES)
+    return folder, spec, score_all(project.questions.questions, replies, spec, project.settings.policy)
 
 
 def labels_of(settings: Settings) -> dict[str, Label]:

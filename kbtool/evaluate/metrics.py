@@ -11,10 +11,11 @@ that could not be asked are counted apart; a metric over nothing is None.
 from __future__ import annotations
 
 import math
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 
+from kbtool.evaluate.cost import Spent, spent
 from kbtool.evaluate.record import Outcome, QuestionKind, Result
 
 SMALLEST_SLICE = 15
@@ -90,23 +91,6 @@ class Slice:
 
 
 @dataclass(frozen=True, slots=True)
-class Spent:
-    """What the answers of a run took. None where nothing is known; sums only over what is known.
-
-    `seconds` are the median and the 95th percentile of an answer. `tokens`, and `price` (a decimal as text,
-    in `currency`), are those of `tokens_of` and `price_of` answers: unless that is all, the run took more.
-    """
-
-    answers: int
-    seconds: tuple[float, float] | None = None
-    tokens: int | None = None
-    tokens_of: int = 0
-    price: str | None = None
-    price_of: int = 0
-    currency: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class Metrics:
     """Everything that is said about a run as a whole.
 
@@ -129,7 +113,7 @@ class Metrics:
     auroc: float | None
     scores: Scores
     slices: tuple[Slice, ...]
-    spent: Spent = Spent(0)
+    spent: Spent
 
     @property
     def first_hit(self) -> Rate:
@@ -158,7 +142,7 @@ def summarize(results: Sequence[Result], *, k: int) -> Metrics:
         auroc=_auroc(questions),
         scores=_scores(questions),
         slices=_slices(questions),
-        spent=_spent(asked),
+        spent=spent([r.reply for r in asked]),
     )
 
 
@@ -244,10 +228,9 @@ def _auroc(results: Sequence[Result]) -> float | None:
     wrong = [-math.inf if r.top_score is None else r.top_score for r in results if not would_be_right(r)]
     if not right or not wrong:
         return None
-    from scipy.stats import rankdata
-
-    ranks = rankdata([*right, *wrong])[: len(right)]
-    return float((ranks.sum() - len(right) * (len(right) + 1) / 2) / (len(right) * len(wrong)))
+    ordered = sorted(wrong)
+    above = sum(bisect_left(ordered, score) + bisect_right(ordered, score) for score in right)
+    return above / (2 * len(right) * len(wrong))
 
 
 def _scores(results: Sequence[Result]) -> Scores:
@@ -258,29 +241,6 @@ def _scores(results: Sequence[Result]) -> Scores:
         unanswerable=tuple(score for r, score in scored if not r.golden.answerable),
         missing=len(results) - len(scored),
     )
-
-
-def _spent(results: Sequence[Result]) -> Spent:
-    replies = [r.reply for r in results if r.reply.answer is not None]
-    seconds = sorted(reply.latency for reply in replies if reply.latency is not None)
-    tokens = [reply.tokens for reply in replies if reply.tokens is not None]
-    # Of several currencies nothing is summed: a total of euros and yuan is a number without a meaning.
-    currencies = {reply.currency for reply in replies if reply.price is not None}
-    prices = [Decimal(r.price) for r in replies if r.price is not None] if len(currencies) == 1 else []
-    return Spent(
-        answers=len(replies),
-        seconds=(_at(seconds, 0.5), _at(seconds, 0.95)) if seconds else None,
-        tokens=sum(tokens) if tokens else None,
-        tokens_of=len(tokens),
-        price=f"{sum(prices, Decimal(0)):f}" if prices else None,
-        price_of=len(prices),
-        currency=next(iter(currencies)) if prices else "",
-    )
-
-
-def _at(ordered: Sequence[float], share: float) -> float:
-    """The smallest value that at least this share of them does not exceed (nearest rank)."""
-    return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
 
 
 def _slices(results: Sequence[Result]) -> tuple[Slice, ...]:

@@ -167,6 +167,21 @@ class Result:
     checks: tuple[Check, ...] = ()
     places: tuple[tuple[int | None, int | None], ...] = ()
 
+    @property
+    def says_forbidden(self) -> str:
+        """What of `must_not_contain` the answer says, in words; "" where it says nothing of it."""
+        said = [check.note for check in self.checks if check.kind == "must_not_contain" and not check.is_held]
+        return "; ".join(said)
+
+    @property
+    def breaks_critical(self) -> bool:
+        """Whether this is a critical question that failed, could not be asked, or got a forbidden answer.
+
+        Whether the bridge would send that answer does not matter: at another threshold it would.
+        """
+        failed = self.outcome in {Outcome.FAIL, Outcome.ERROR} or bool(self.says_forbidden)
+        return self.golden.critical and failed
+
 
 @dataclass(frozen=True, slots=True)
 class RunSpec:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from kbtool import look
 from kbtool.evaluate.compare import NotComparable, change_interval
-from kbtool.evaluate.cost import cost_of
+from kbtool.evaluate.cost import in_words
 from kbtool.evaluate.metrics import RankMeasures, Rate, would_be_right
 from kbtool.evaluate.plots import histogram, risk
 from kbtool.evaluate.trend import spark, trend
@@ -49,11 +49,11 @@ def render(view: View) -> str:
         slice_changes={(s.by, s.name): s for s in comparison.slices} if comparison else {},
         tiles=_tiles(view),
         levels=_levels(view),
-        check_rates=check_rates(view.results),
+        check_rates=check_rates(view),
         histogram=histogram(view.metrics.scores, view.proposal),
         risk=risk(view.proposal),
         trend=trend(view.runs, comparison.baseline.run_id if comparison else ""),
-        cost=cost_of(view.spec, [r.reply for r in view.results]),
+        cost=in_words(view.spec, view.metrics.spent),
         data=_data(view, questions),
     )
 
@@ -118,6 +118,10 @@ def _data(view: View, questions: Sequence[ShownQuestion]) -> dict[str, Any]:
             **_plain(view.settled),
         },
         "not_compared": view.comparison.reason if isinstance(view.comparison, NotComparable) else None,
+        "checks": [
+            {"check": one.kind, "held": one.held, "counts": one.counts, "note": one.note}
+            for one in check_rates(view)
+        ],
         "threshold": view.proposal,
         "stale": [str(one) for one in view.stale],
         "past": list(view.past),

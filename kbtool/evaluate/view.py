@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -11,8 +10,9 @@ from kbtool.evaluate.compare import Comparison, NotComparable, Settled
 from kbtool.evaluate.gate import Verdict
 from kbtool.evaluate.metrics import Metrics, Rate
 from kbtool.evaluate.past import Before, Past
-from kbtool.evaluate.record import Found, Golden, Outcome, Result, RunSpec
+from kbtool.evaluate.record import Check, Found, Golden, Outcome, Result, RunSpec
 from kbtool.golden import Stale, covers
+from kbtool.judge.verdicts import JUDGES, Judged, standings
 from kbtool.script import fold
 from kbtool.tune import Proposal
 
@@ -41,6 +41,7 @@ class View:
     stale: Sequence[Stale] = ()
     past: Sequence[Past] = ()
     previous: Mapping[str, Before] = field(default_factory=dict)
+    judged: Judged | None = None
 
     @property
     def compared(self) -> Comparison | None:
@@ -122,7 +123,7 @@ def shown_questions(view: View) -> list[ShownQuestion]:
     rows = [
         ShownQuestion(
             result=r,
-            state=FLAKY if r.golden.id in flaky else _STATES[r.outcome],
+            state=_state(r, is_flaky=r.golden.id in flaky),
             before=pairs.get(r.golden.id),
             again=view.confirmations.get(r.golden.id),
             previous=_same(view.previous.get(r.golden.id), r.golden),
@@ -153,6 +154,12 @@ def tasks_of(view: View, questions: Sequence[ShownQuestion]) -> list[Task]:
     ]
 
 
+def _state(result: Result, *, is_flaky: bool) -> State:
+    if result.breaks_critical and result.says_forbidden:
+        return FAIL
+    return FLAKY if is_flaky else _STATES[result.outcome]
+
+
 def _top(result: Result, k: int) -> tuple[Found, ...]:
     return (result.reply.retrieved or result.reply.cited)[:k]
 
@@ -180,7 +187,9 @@ def _again(question: ShownQuestion, what: str) -> str:
 
 
 def _task(question: ShownQuestion, what: str) -> Task:
-    return Task(question.state, what, question.result.golden, question)
+    result = question.result
+    note = f"its answer {result.says_forbidden}" if result.outcome is Outcome.PASS else ""
+    return Task(question.state, what, result.golden, question, note)
 
 
 def _errors(questions: Sequence[ShownQuestion]) -> list[Task]:
@@ -202,24 +211,31 @@ def _same(previous: Before | None, golden: Golden) -> Before | None:
 
 @dataclass(frozen=True, slots=True)
 class CheckRate:
-    """How often one kind of check held. `note` is for what else is known of it, such as a judge's agreement
-    with people; `counts` is whether it makes an answer wrong.
+    """How often one kind of check held. `counts` is whether it makes an answer wrong; `note` what else is
+    known of it, such as how far the judge agrees with people.
     """
 
     kind: str
     held: Rate
-    counts: bool = True
+    counts: bool
     note: str = ""
 
 
-def check_rates(results: Sequence[Result]) -> list[CheckRate]:
-    """Over the answers to answerable questions, in the order in which checks are made."""
-    held: Counter[str] = Counter()
-    made: Counter[str] = Counter()
-    counts: dict[str, bool] = {}
-    for result in results:
+def check_rates(view: View) -> list[CheckRate]:
+    """Over the answers to answerable questions, in the order in which checks are made; then the judge's."""
+    made: dict[str, list[Check]] = {}
+    for result in view.results:
         for check in result.checks if result.golden.answerable else ():
-            made[check.kind] += 1
-            held[check.kind] += check.is_held
-            counts[check.kind] = counts.get(check.kind, False) or check.counts
-    return [CheckRate(kind, Rate(held[kind], made[kind]), counts[kind]) for kind in made]
+            if not check.kind.startswith(JUDGES):
+                made.setdefault(check.kind, []).append(check)
+    own = [CheckRate(kind, _held(found), any(c.counts for c in found)) for kind, found in made.items()]
+    if view.judged is None:
+        return own
+    return own + [
+        CheckRate(f"judge: {one.criterion}", one.held, one.agreement.is_trusted, one.worth)
+        for one in standings(view.results, view.judged)
+    ]
+
+
+def _held(found: Sequence[Check]) -> Rate:
+    return Rate(sum(check.is_held for check in found), len(found))

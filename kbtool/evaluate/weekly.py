@@ -14,7 +14,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kbtool import tune
-from kbtool.config import Settings
 from kbtool.dify.client import DifyClient
 from kbtool.errors import RunInvalid, Unavailable
 from kbtool.evaluate.asking import Rounds, asker, require_current, resumed, with_unasked
@@ -43,7 +42,7 @@ from kbtool.evaluate.history import (
 from kbtool.evaluate.judging import judge_results, labels_of
 from kbtool.evaluate.metrics import Metrics, summarize
 from kbtool.evaluate.project import Ask, Project, describe, fresh, outline, part_of, require_same
-from kbtool.evaluate.record import Golden, Outcome, Reply, Result, RunSpec
+from kbtool.evaluate.record import Outcome, Reply, Result, RunSpec
 from kbtool.evaluate.run import read_replies, write_spec
 from kbtool.evaluate.score import score_all
 from kbtool.evaluate.threshold import changed_since, propose
@@ -88,6 +87,7 @@ class Evaluation:
             stale=self.stale,
             past=[run.past for run in self.earlier if run.past],
             previous=self.earlier[-1].questions if self.earlier else {},
+            judged=self.judged,
         )
 
     @property
@@ -200,7 +200,7 @@ async def pin_run(project: Project, client: DifyClient, run_id: str, why: str) -
         evaluation.spec,
         date=spec.started[:10],
         why=why,
-        again=_passes(questions, replies, evaluation.spec, project.settings),
+        again=_passes(score_all(questions, replies, evaluation.spec, project.settings.policy)),
         canaries=choose(evaluation.results),
     )
     path = project.baseline_path
@@ -261,7 +261,8 @@ def _conclude(
     results = with_opinions(score_all(questions, replies, spec, project.settings.policy), judged)
     earlier = before(folder)
     comparison = _compare(project, project.baseline, results, spec, earlier)
-    confirmations = _passes(questions, confirmed, spec, project.settings)
+    again = score_all(questions, confirmed, spec, project.settings.policy)
+    confirmations = _passes(again)
     last = last_week(earlier, spec.started)
     pinned = comparison.baseline.run_id if isinstance(comparison, Comparison) else ""
     is_same = last is not None and last.fingerprint == spec.fingerprint
@@ -277,6 +278,7 @@ def _conclude(
             results,
             comparison,
             confirmations,
+            forbidden_again=[r.golden.id for r in again if r.says_forbidden],
             stale=spec.stale,
             stale_critical=spec.stale_critical,
             watched_before=last is not None and last.watches_drop and last.baseline == pinned,
@@ -296,9 +298,6 @@ def _conclude(
     )
 
 
-def _passes(
-    questions: Sequence[Golden], replies: dict[str, Reply], spec: RunSpec, settings: Settings
-) -> dict[str, bool]:
+def _passes(again: Sequence[Result]) -> dict[str, bool]:
     """Id → passed, for what was asked again and answered."""
-    again = score_all(questions, replies, spec, settings.policy)
     return {r.golden.id: r.outcome is Outcome.PASS for r in again if r.outcome is not Outcome.ERROR}

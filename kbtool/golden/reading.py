@@ -60,7 +60,7 @@ def check(root: Path, patterns: Sequence[str]) -> tuple[GoldenSet, tuple[GoldenE
     if not paths:
         raise ConfigError(
             f"No golden file matches {', '.join(patterns)} in {root}",
-            hint="Write one (README, “Golden questions”) or set [evals] golden in kb.toml.",
+            hint="Begin with proposals from your pages: kbtool golden suggest (or set [evals] golden).",
         )
     problems: list[GoldenError] = []
     first: dict[str, Golden] = {}

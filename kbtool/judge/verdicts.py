@@ -23,6 +23,8 @@ from kbtool.judge.labels import Label
 from kbtool.sync.waiting import Progress, quiet
 
 JUDGED = "judge.json"
+JUDGES = "judge:"
+"""How the kind of a check begins that is a judge's opinion."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +53,13 @@ class Standing:
     @property
     def sentence(self) -> str:
         share = "" if self.held.value is None else f" ({self.held.value:.0%})"
-        errors = f", {self.errors} without a verdict" if self.errors else ""
-        said = f"{self.criterion}: {self.held.hits} of {self.held.n}{share}{errors}"
-        return f"{said}. The judge {self.agreement.sentence}."
+        return f"{self.criterion}: {self.held.hits} of {self.held.n}{share}. {self.worth}"
+
+    @property
+    def worth(self) -> str:
+        """What is said beside the score: how many have none, and how far the judge is to be believed."""
+        errors = f"{self.errors} without a verdict. " if self.errors else ""
+        return f"{errors}The judge {self.agreement.sentence}."
 
 
 async def judge_run(
@@ -160,7 +166,7 @@ def _with_opinion(result: Result, judged: Judged) -> Result:
         return result
     said = tuple(
         Check(
-            f"judge:{opinion.criterion}",
+            f"{JUDGES}{opinion.criterion}",
             opinion.holds,
             f"the judge says it is not {_ADJECTIVE[opinion.criterion]}: “{opinion.quote}”",
             counts=opinion.criterion in judged.trusted,

@@ -48,13 +48,13 @@ def upper_bound(wrong: int, n: int, confidence: float) -> float | None:
     """Clopper and Pearson's one-sided upper bound (1934) of a rate; None over nothing."""
     if not n:
         return None
-    from scipy.stats import beta
+    from scipy.special import betaincinv
 
-    return 1.0 if wrong == n else float(beta.ppf(confidence, wrong + 1, n - wrong))
+    return 1.0 if wrong == n else float(betaincinv(wrong + 1, n - wrong, confidence))
 
 
 def lower_bound(wrong: int, n: int, confidence: float) -> float:
     """The lower one; 0 over nothing."""
-    from scipy.stats import beta
+    from scipy.special import betaincinv
 
-    return float(beta.ppf(1 - confidence, wrong, n - wrong + 1)) if wrong else 0.0
+    return float(betaincinv(wrong, n - wrong + 1, 1 - confidence)) if wrong else 0.0
