@@ -85,6 +85,7 @@ def test_a_set_without_questions_proves_nothing(shop: Shop) -> None:
     shop.ask("# nothing yet\n")
     code, said, _ = shop.kbtool("eval", "run")
     assert (code, "no question has a result" in said) == (4, True)
+    assert "Next: kbtool golden suggest" in said
     assert shop.kbtool("golden", "lint")[0] == 0
 
 

@@ -250,7 +250,7 @@ def suggest(
     if store is not None:
         from bridge.history import unanswered
 
-        counted = unanswered(*store_of(project.settings, store))
+        counted = unanswered(*store_of(settings, store))
         asked = [propose.Unanswered(text, times) for text, times in counted.items()]
         found += propose.from_customers(questions, asked, most=most)
     if paraphrase:

@@ -115,7 +115,6 @@ def message_of(evaluation: Evaluation) -> Message | None:
             *([f"and {more} more"] if more > 0 else []),
             *([evaluation.proposal.sentence] if evaluation.proposal.wants_change else []),
             *([evaluation.hint] if evaluation.hint else []),
-            *(["Pin a run: kbtool eval pin --why …"] if verdict.status is Status.NO_BASELINE else []),
             f"Report: {evaluation.report.name} of run {evaluation.spec.run_id}",
         ),
         level=level or Level.INFO,

@@ -242,7 +242,8 @@ def _watch(comparison: Comparison) -> list[Reason]:
         steady = "set the app's temperature to 0, or mend those questions, and pin again"
         reasons.append(Reason("flaky", f"{noisy}; {steady}", comparison.quarantined))
     if comparison.gone_critical:
-        gone = f"{_critical_ones(comparison.gone_critical)} of the baseline was not asked"
+        were = "was" if len(comparison.gone_critical) == 1 else "were"
+        gone = f"{_critical_ones(comparison.gone_critical)} of the baseline {were} not asked"
         reasons.append(Reason("critical-gone", gone, comparison.gone_critical))
     reasons += [
         Reason("slice", f"{s.by} {s.name}: {s.lost} lost and {s.gained} gained (p = {s.p:.2g}, adjusted)")

@@ -20,7 +20,7 @@ from kbtool.evaluate.asking import Rounds, asker, require_current, resumed, with
 from kbtool.evaluate.baseline import Baseline, pin
 from kbtool.evaluate.canaries import choose
 from kbtool.evaluate.compare import Comparison, NotComparable, compare
-from kbtool.evaluate.gate import Verdict, judge, to_reask
+from kbtool.evaluate.gate import Status, Verdict, judge, to_reask
 from kbtool.evaluate.history import (
     CONFIRMED,
     LATEST,
@@ -51,6 +51,13 @@ from kbtool.golden import Stale
 from kbtool.judge.verdicts import Judged, read_judged, with_opinions
 from kbtool.lock import only_one
 from kbtool.sync.waiting import Progress, quiet
+
+_NEXT = {
+    "stale": "Next: kbtool golden fix",
+    "critical-stale": "Next: kbtool golden fix",
+    "not-comparable": "Next: undo that change, or pin anew: kbtool eval pin --why …",
+}
+"""By the rule that made a run invalid."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +99,17 @@ class Evaluation:
 
     @property
     def hint(self) -> str:
-        """What to do where not everything was asked."""
-        return "" if self.spec.is_finished else resume_hint(self.spec)
+        """The next command, where the verdict asks for one: a run that proves nothing, or has no pin."""
+        if not self.spec.is_finished:
+            return resume_hint(self.spec)
+        if self.verdict.status is Status.NO_BASELINE:
+            return "Next: kbtool eval pin --why …" if self.spec.is_whole else "Next: kbtool eval weekly"
+        if self.verdict.status is not Status.INVALID:
+            return ""
+        rule = self.verdict.reasons[0].rule
+        if rule == "empty":
+            return "Next: " + ("kbtool eval run --target both" if self.results else "kbtool golden suggest")
+        return _NEXT.get(rule, "Next: mend that, then kbtool eval weekly")
 
 
 def unannounced(spec: RunSpec) -> None:
