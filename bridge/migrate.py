@@ -1,6 +1,6 @@
 """Brings a store to this version's schema when it is opened, and one step back when that is asked for.
 
-alembic takes the steps (docs/decisions/0006-migrations.md). A store of the first release has none of its
+alembic takes the steps (docs/decisions/0008-migrations.md). A store of the first release has none of its
 marks; SQLite's own version number tells that it is one.
 """
 
