@@ -20,7 +20,6 @@ from bridge.asking.inputs import Situation
 from bridge.chatwoot.wire import Shown
 from bridge.conversation import Facts
 from bridge.holding import BUDGET_SPENT, Held
-from bridge.language import language_of
 from bridge.settings import Mode, Patience
 from bridge.speech import (
     AI_UNAVAILABLE,
@@ -35,9 +34,10 @@ from bridge.speech import (
     posts_without_answer,
     source_line,
 )
-from bridge.trace import Note, Step, note
-from bridge.turns import Decided, Outcome, Work
-from bridge.words import ENGLISH, WORDS, Words, words_for
+from bridge.speech.language import language_of
+from bridge.speech.words import ENGLISH, WORDS, Words, words_for
+from bridge.tables.trace import Note, Step, note
+from bridge.tables.turns import Decided, Outcome, Work
 from kbtool.dify.conversations import UploadedFile
 from kbtool.errors import ServiceError, Unavailable
 from kbtool.handoff import Action, Decision, Policy, by_answer, by_words

@@ -23,10 +23,11 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from bridge import inbox, log, signature
+from bridge import log, signature
 from bridge import settings as bridge_settings
 from bridge.settings import BridgeSettings
 from bridge.store import Store
+from bridge.tables import inbox
 from bridge.worker import Worker
 from kbtool.errors import Unavailable
 

@@ -12,14 +12,15 @@ from typing import Any
 
 from sqlalchemy import Connection, update
 
-from bridge import inbox, known, log, rivals, turns
+from bridge import log, rivals
 from bridge.conversation import Facts, learn, silences
 from bridge.events import Event, Message, Role, Snapshot, Verdict, parse, verdict
-from bridge.inbox import Delivery
-from bridge.schema import WAITING, insert_new, messages
 from bridge.speech import NOT_DELIVERED, PLAIN, Kind, Manner, Post, posts_unsaid
-from bridge.trace import Step, Subject, note, record
-from bridge.turns import Decided, Outcome, Work
+from bridge.store.schema import WAITING, insert_new, messages
+from bridge.tables import inbox, known, turns
+from bridge.tables.inbox import Delivery
+from bridge.tables.trace import Step, Subject, note, record
+from bridge.tables.turns import Decided, Outcome, Work
 
 UNREADABLE = "unreadable"
 

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, and_, select
 
-from bridge import alerts, log
+from bridge import log
 from bridge.chatwoot import listing
 from bridge.chatwoot.client import ChatwootClient
 from bridge.chatwoot.wire import Shown
 from bridge.events import Rival, Role
-from bridge.schema import messages, posts
 from bridge.store import Store
-from bridge.trace import Subject
+from bridge.store.schema import messages, posts
+from bridge.tables import alerts
+from bridge.tables.trace import Subject
 from kbtool.errors import ContractBroken, Rejected
 from kbtool.notify import Message
 

@@ -18,18 +18,18 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from bridge import log
-from bridge.alarms import Alarms
 from bridge.answering import Chat
 from bridge.app import create_app
-from bridge.live import Chats, Live
-from bridge.metrics import Metrics
-from bridge.ops import Ask, Neighbours, ask_chatwoot, create_ops
-from bridge.reload import Reload
+from bridge.guards.alarms import Alarms
+from bridge.guards.staleness import IsStale, Staleness
+from bridge.guards.watchdog import Watchdog
+from bridge.operating.metrics import Metrics
+from bridge.operating.ops import Ask, Neighbours, ask_chatwoot, create_ops
+from bridge.operating.timing import timed, watch
+from bridge.routes.live import Chats, Live
+from bridge.routes.reload import Reload
 from bridge.settings import BridgeSettings
-from bridge.staleness import IsStale, Staleness
 from bridge.store import Store, open_store
-from bridge.timing import timed, watch
-from bridge.watchdog import Watchdog
 from bridge.worker import Worker
 from kbtool.errors import ConfigError
 

@@ -17,15 +17,16 @@ from time import monotonic
 
 from sqlalchemy import Connection
 
-from bridge import inbox, intake, leases, log, outbox, retention, turns
+from bridge import intake, log
 from bridge.intake import Sorted
-from bridge.leases import LeaseLost
 from bridge.settings import BridgeSettings
 from bridge.store import announce
-from bridge.trace import Subject
+from bridge.tables import inbox, leases, outbox, retention, turns
+from bridge.tables.leases import LeaseLost
+from bridge.tables.trace import Subject
+from bridge.tables.turns import Taken
 from bridge.turn import Desk, News, Turn
 from bridge.turn.posting import named
-from bridge.turns import Taken
 from kbtool.errors import Unavailable
 
 LONGEST_REST = 5.0

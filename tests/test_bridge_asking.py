@@ -29,9 +29,9 @@ from bridge.conversation import Facts
 from bridge.events import Attachment
 from bridge.settings import Mode, Patience
 from bridge.speech import Kind, Manner
-from bridge.trace import Note, Subject
-from bridge.turns import Decided, Work
-from bridge.words import ENGLISH, WORDS
+from bridge.speech.words import ENGLISH, WORDS
+from bridge.tables.trace import Note, Subject
+from bridge.tables.turns import Decided, Work
 from kbtool.dify.conversations import FileRules, InputField, UploadedFile
 from kbtool.dify.wire import apps as wire
 from kbtool.embedded import AppSettings, CannedAnswer

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge import alerts, usage
-from bridge.budget import Budgets
+from bridge.guards.budget import Budgets
 from bridge.holding import BUDGET_SPENT, RouteHold, Standing
 from bridge.settings import BridgeSettings, Budget, Route
 from bridge.store import open_store
-from bridge.usage import UNKNOWN, Cost, Spent, month_of
+from bridge.tables import alerts, usage
+from bridge.tables.usage import UNKNOWN, Cost, Spent, month_of
 from kbtool.handoff import Policy
 from kbtool.hold import POLICY_STALE, Hold
 from kbtool.model import Answer, Question

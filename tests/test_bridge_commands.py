@@ -12,12 +12,12 @@ import pytest
 from sqlalchemy import select, update
 from typer.testing import CliRunner
 
-from bridge import inbox
-from bridge.deadletters import every
-from bridge.schema import deliveries, messages, posts
+from bridge.operating.deadletters import every
 from bridge.serve import address_of, listen, serving
 from bridge.store import open_store
-from bridge.visit import visit
+from bridge.store.schema import deliveries, messages, posts
+from bridge.store.visit import visit
+from bridge.tables import inbox
 from kbtool.cli import app
 from kbtool.handoff import Policy
 from tests.bridging import Dify, Said, stand

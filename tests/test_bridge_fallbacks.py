@@ -12,12 +12,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bridge import alerts
 from bridge.answering import Chat
 from bridge.sandbox.records import ContactInbox
 from bridge.serve import Bridge, Reread, address_of, bridge, listen, serving
 from bridge.settings import BridgeSettings, Budget, Mode
-from bridge.words import ENGLISH
+from bridge.speech.words import ENGLISH
+from bridge.tables import alerts
 from kbtool.canary import Canary, mark
 from kbtool.errors import ConfigError, Rejected
 from kbtool.handoff import Policy

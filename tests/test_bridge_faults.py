@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from bridge.leases import HORIZON
 from bridge.store.sqlite import LONGEST_WAIT_MS
+from bridge.tables.leases import HORIZON
 from tests.bridging import QUICK, Said, stand
 from tests.server import run
 from tests.test_bridge_receive import question, rows

@@ -12,7 +12,7 @@ from bridge.sandbox.faults import Faults
 from bridge.sandbox.records import Bot, ContactInbox, Conversation, Message, MessageType, User
 from bridge.settings import Forwarding
 from bridge.speech import CANNOT_REPLY, NOT_DELIVERED
-from bridge.words import ENGLISH, WORDS
+from bridge.speech.words import ENGLISH, WORDS
 from tests.bridging import Said, Stand, stand
 from tests.server import run
 

@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import create_engine, insert
 from typer.testing import CliRunner
 
-from bridge.history import unanswered
-from bridge.schema import messages, metadata, turns
+from bridge.operating.history import unanswered
+from bridge.store.schema import messages, metadata, turns
 from kbtool.cli import app
 from kbtool.errors import ConfigError
 from tests.postgres import database

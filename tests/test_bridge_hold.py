@@ -10,7 +10,7 @@ import pytest
 
 from bridge.settings import Mode
 from bridge.speech import because_of
-from bridge.words import ENGLISH
+from bridge.speech.words import ENGLISH
 from kbtool.hold import MAINTENANCE, POLICY_STALE, Hold
 from tests.bridging import Said, stand
 from tests.server import run

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bridge.language import LANGUAGES, language_of
-from bridge.when import when
-from bridge.words import WORDS, words_for
+from bridge.speech.language import LANGUAGES, language_of
+from bridge.speech.when import when
+from bridge.speech.words import WORDS, words_for
 from kbtool.smalltalk import Smalltalk
 
 SENTENCES = json.loads((Path(__file__).parent / "data" / "customers.json").read_text(encoding="utf-8"))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bridge import outbox
+from bridge.tables import outbox
 from tests.bridging import Said, Stand, stand
 from tests.server import run
 

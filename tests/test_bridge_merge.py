@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from sqlalchemy import create_engine, text
 
 from bridge.settings import Mode, Patience
-from bridge.trace import Subject
+from bridge.speech.words import ENGLISH
+from bridge.tables.trace import Subject
+from bridge.tables.turns import Work
 from bridge.turn.burst import Burst
-from bridge.turns import Work
-from bridge.words import ENGLISH
 from tests.bridging import QUICK, Said, Stand, stand
 from tests.server import run
 

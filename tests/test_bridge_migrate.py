@@ -13,12 +13,13 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, Engine, create_engine, text
 
-from bridge import migrate, turns
-from bridge.leases import claim
-from bridge.schema import metadata
 from bridge.settings import Mode
+from bridge.store import migrate
 from bridge.store.postgres import PostgresStore
+from bridge.store.schema import metadata
 from bridge.store.sqlite import SqliteStore
+from bridge.tables import turns
+from bridge.tables.leases import claim
 from kbtool.errors import ConfigError
 from tests.postgres import database
 from tests.server import run

@@ -16,11 +16,12 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, create_engine, select
 from sqlalchemy.pool import StaticPool
 
-from bridge import inbox, intake, turns
+from bridge import intake
 from bridge.conversation import next_step
-from bridge.leases import claim
-from bridge.schema import conversations, messages, metadata
 from bridge.settings import Mode
+from bridge.store.schema import conversations, messages, metadata
+from bridge.tables import inbox, turns
+from bridge.tables.leases import claim
 from tests.bridging import QUICK, Said, stand
 from tests.server import run
 from tests.test_bridge_events import body_of

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from bridge.reload import Reload
-from bridge.routing import settings_of
+from bridge.routes.reload import Reload
+from bridge.routes.routing import settings_of
 from bridge.settings import BridgeSettings
 from kbtool.config import load
 from kbtool.errors import ConfigError

@@ -14,13 +14,14 @@ import psycopg
 import pytest
 from httpx_aiohttp import HttpxAiohttpClient
 
-from bridge import inbox, intake, leases, turns
-from bridge.leases import LeaseLost
+from bridge import intake
 from bridge.sandbox import DeliverySettings
 from bridge.serve import bridge, listen, serving
 from bridge.settings import Mode
 from bridge.store.postgres import PostgresStore
-from bridge.turns import Taken
+from bridge.tables import inbox, leases, turns
+from bridge.tables.leases import LeaseLost
+from bridge.tables.turns import Taken
 from tests.bridging import QUICK, Said, Stand, stand
 from tests.postgres import database
 from tests.server import run

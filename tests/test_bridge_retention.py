@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, func, select
 
-from bridge import inbox, retention
-from bridge.retention import BATCH, DAY, forget
-from bridge.schema import deliveries, messages, posts, trace, turns
 from bridge.settings import Keep
 from bridge.store.postgres import PostgresStore
+from bridge.store.schema import deliveries, messages, posts, trace, turns
 from bridge.store.sqlite import SqliteStore
+from bridge.tables import inbox, retention
+from bridge.tables.retention import BATCH, DAY, forget
 from tests.postgres import database
 from tests.server import run
 

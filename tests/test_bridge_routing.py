@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.routing import app_key, settings_of
+from bridge.routes.routing import app_key, settings_of
 from bridge.settings import BridgeSettings, Mode, Route
 from kbtool.config import load
 from kbtool.errors import ConfigError

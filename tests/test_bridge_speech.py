@@ -30,7 +30,7 @@ from bridge.speech import (
 )
 from bridge.speech.posts import choice
 from bridge.speech.reasons import Tell
-from bridge.words import ENGLISH, WORDS
+from bridge.speech.words import ENGLISH, WORDS
 from kbtool.handoff import Action, Decision, Reason
 from kbtool.hold import MAINTENANCE, POLICY_STALE
 from kbtool.model import Answer, Hit, Question

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, create_engine, event, text
 
-from bridge import inbox
 from bridge.store.sqlite import SqliteStore
+from bridge.tables import inbox
 from kbtool.errors import ConfigError, Unavailable
 from tests.server import run
 

@@ -10,7 +10,7 @@ import pytest
 
 from bridge.sandbox import DeliverySettings
 from bridge.settings import Mode, Route
-from bridge.words import ENGLISH, WORDS
+from bridge.speech.words import ENGLISH, WORDS
 from kbtool.handoff import Policy
 from tests.bridging import QUICK, Said, stand
 from tests.server import run

@@ -14,14 +14,14 @@ from typing import Any
 import pytest
 from sqlalchemy import delete, update
 
-from bridge import watchdog
 from bridge.chatwoot import listing
+from bridge.guards import watchdog
 from bridge.sandbox import DeliverySettings
 from bridge.sandbox.records import ContactInbox
-from bridge.schema import conversations, messages
 from bridge.settings import Mode
-from bridge.visit import visit as visit_store
-from bridge.words import ENGLISH
+from bridge.speech.words import ENGLISH
+from bridge.store.schema import conversations, messages
+from bridge.store.visit import visit as visit_store
 from kbtool.errors import ContractBroken
 from tests.bridging import Said, Stand, stand
 from tests.server import run

@@ -13,7 +13,7 @@ import typer
 
 from bridge.channels.table import channel_of
 from bridge.settings import Keep
-from bridge.words import WORDS
+from bridge.speech.words import WORDS
 from kbtool import corpus
 from kbtool.chunk import section_text
 from kbtool.cli import app

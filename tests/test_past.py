@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.past import past_turns
+from bridge.operating.past import past_turns
 from kbtool.errors import ConfigError
 from kbtool.handoff import Action, Policy, Reason
 from kbtool.tune import Past, preview

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from bridge.words import Words
+from bridge.speech.words import Words
 from kbtool.handoff import Reason
 from kbtool.hold import MAINTENANCE, POLICY_STALE
 

@@ -16,7 +16,7 @@ from bridge.settings import Forwarding, Mode
 from bridge.speech.notes import draft_note, handoff_note, place_of, plain_note
 from bridge.speech.posts import SAID, Kind, Post, choice
 from bridge.speech.reasons import Because, because_of
-from bridge.words import Words
+from bridge.speech.words import Words
 from kbtool.handoff import Action, Decision
 from kbtool.model import Answer, Hit
 from kbtool.smalltalk import Smalltalk

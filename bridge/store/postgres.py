@@ -17,7 +17,8 @@ from sqlalchemy import Connection, Engine, create_engine, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 
-from bridge import log, migrate
+from bridge import log
+from bridge.store import migrate
 from bridge.store.base import CHANNEL, Store, Value, cause
 from kbtool.errors import ConfigError, Unavailable
 

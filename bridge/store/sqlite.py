@@ -20,7 +20,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import SQLAlchemyError
 
-from bridge import migrate
+from bridge.store import migrate
 from bridge.store.base import Store, Value, Work, cause
 from kbtool.errors import ConfigError, Unavailable
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bridge.settings import Patience
-from bridge.turns import Work
+from bridge.tables.turns import Work
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,12 +11,10 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection
 
-from bridge import known, leases, log, outbox, turns
+from bridge import log
 from bridge.chatwoot.wire import is_surely_not_stored
 from bridge.conversation import SILENT, Facts, next_step
 from bridge.conversation import Step as Next
-from bridge.handing import act
-from bridge.outbox import Planned, State
 from bridge.settings import Patience
 from bridge.speech import (
     CANNOT_REPLY,
@@ -30,9 +28,12 @@ from bridge.speech import (
     posts_opened,
     posts_unsaid,
 )
-from bridge.trace import Note, Step, Subject, note, record
+from bridge.tables import known, leases, outbox, turns
+from bridge.tables.outbox import Planned, State
+from bridge.tables.trace import Note, Step, Subject, note, record
+from bridge.tables.turns import Work
 from bridge.turn.desk import Desk
-from bridge.turns import Work
+from bridge.turn.handing import act
 from kbtool.errors import ContractBroken, Rejected, Unavailable
 
 _UNPROCESSABLE = 422

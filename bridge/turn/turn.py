@@ -7,13 +7,11 @@ from time import monotonic
 
 from sqlalchemy import Connection
 
-from bridge import alerts, known, leases, log, outbox, rivals, turns
+from bridge import log, rivals
 from bridge.answering import pause
 from bridge.chatwoot.wire import Shown
 from bridge.conversation import SILENT, Facts, begin, next_step
 from bridge.conversation import Step as Next
-from bridge.leases import Lease
-from bridge.outbox import OUTSTANDING, Planned
 from bridge.settings import Mode
 from bridge.speech import (
     CANNOT_REPLY,
@@ -26,13 +24,16 @@ from bridge.speech import (
     posts_unsaid,
     posts_without_answer,
 )
-from bridge.trace import Note, Step, Subject, note, record
+from bridge.speech.words import words_for
+from bridge.tables import alerts, known, leases, outbox, turns
+from bridge.tables.leases import Lease
+from bridge.tables.outbox import OUTSTANDING, Planned
+from bridge.tables.trace import Note, Step, Subject, note, record
+from bridge.tables.turns import Decided, Outcome, Taken
 from bridge.turn.burst import Burst
 from bridge.turn.desk import Desk
 from bridge.turn.news import News
 from bridge.turn.posting import Posting, named
-from bridge.turns import Decided, Outcome, Taken
-from bridge.words import words_for
 from kbtool.errors import ContractBroken, Rejected, ServiceError, Unavailable
 from kbtool.notify import Level, Message
 

@@ -248,7 +248,7 @@ def suggest(
     questions = resolve(written, documents).questions
     found = list(propose.from_headings(questions, documents, most=most))
     if store is not None:
-        from bridge.history import unanswered
+        from bridge.operating.history import unanswered
 
         counted = unanswered(*store_of(settings, store))
         asked = [propose.Unanswered(text, times) for text, times in counted.items()]

@@ -116,7 +116,7 @@ def _preview(settings: Settings, after: Policy | None, store: str | None, days: 
     path, database = store_of(settings, store)
     if after is None or (store is None and not database and not path.exists()):
         return None
-    from bridge.past import past_turns
+    from bridge.operating.past import past_turns
     from kbtool.tune import preview
 
     turns = past_turns(path, time.time() - days * _DAY, database)

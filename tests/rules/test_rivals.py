@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bridge import watchdog
+from bridge.guards import watchdog
 from bridge.sandbox import BotSettings
 from bridge.sandbox.records import Bot
 from tests.bridging import Said

@@ -25,7 +25,7 @@ async def apps(
         return
     import httpx
 
-    from bridge.routing import app_key
+    from bridge.routes.routing import app_key
     from kbtool.dify.client import DifyClient
     from kbtool.http import LeanClient
 

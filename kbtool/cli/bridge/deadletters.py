@@ -13,7 +13,7 @@ from kbtool.cli.options import DEFAULT_CONFIG, Config, Json
 from kbtool.errors import ConfigError
 
 if TYPE_CHECKING:
-    from bridge.deadletters import DeadLetter
+    from bridge.operating.deadletters import DeadLetter
 
 app = typer.Typer(help="Messages and deliveries that nothing more is tried with.", no_args_is_help=True)
 Name = Annotated[str, typer.Argument(help="As `list` shows it: m345 is a message, d17 a delivery.")]
@@ -22,8 +22,8 @@ Name = Annotated[str, typer.Argument(help="As `list` shows it: m345 is a message
 @app.command("list")
 def list_letters(store: StoreFile = None, config: Config = DEFAULT_CONFIG, as_json: Json = False) -> None:
     """All of them, the oldest first."""
-    from bridge import deadletters
-    from bridge.visit import visit
+    from bridge.operating import deadletters
+    from bridge.store.visit import visit
     from kbtool.config import load
 
     with visit(*store_of(load(config), store)) as connection:
@@ -39,8 +39,8 @@ def list_letters(store: StoreFile = None, config: Config = DEFAULT_CONFIG, as_js
 @app.command()
 def show(name: Name, store: StoreFile = None, config: Config = DEFAULT_CONFIG) -> None:
     """One of them: why, and for a delivery its first 2,000 characters, which may hold personal data."""
-    from bridge import deadletters
-    from bridge.visit import visit
+    from bridge.operating import deadletters
+    from bridge.store.visit import visit
     from kbtool.config import load
 
     with visit(*store_of(load(config), store)) as connection:
@@ -63,8 +63,8 @@ def retry(
     """Give one, or all, to the bridge once more; what was sent already is not sent again."""
     import time
 
-    from bridge import deadletters
-    from bridge.visit import visit
+    from bridge.operating import deadletters
+    from bridge.store.visit import visit
     from kbtool.config import load
 
     if bool(name) == every:
@@ -76,7 +76,7 @@ def retry(
 
 
 def _line(letter: DeadLetter) -> str:
-    from bridge.hops import iso
+    from bridge.operating.hops import iso
 
     place = (
         f"conversation {letter.account}/{letter.conversation}" if letter.conversation else "no conversation"

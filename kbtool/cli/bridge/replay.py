@@ -12,8 +12,8 @@ from kbtool.cli.bridge.options import Account, IsMessage, Number, StoreFile, sto
 from kbtool.cli.options import DEFAULT_CONFIG, Config, Json
 
 if TYPE_CHECKING:
-    from bridge.replay import Replayed
-    from bridge.turns import Outcome
+    from bridge.operating.replay import Replayed
+    from bridge.tables.turns import Outcome
 
 
 def replay(
@@ -48,10 +48,10 @@ async def _replay(
 ) -> list[Replayed]:
     import os
 
-    from bridge.hops import find
-    from bridge.replay import answering_of, replay, stored
-    from bridge.routing import settings_of
-    from bridge.visit import visit
+    from bridge.operating.hops import find
+    from bridge.operating.replay import answering_of, replay, stored
+    from bridge.routes.routing import settings_of
+    from bridge.store.visit import visit
     from kbtool.cli.bridge.apps import apps
     from kbtool.config import load
 

@@ -81,7 +81,7 @@ class Source:
         """The bridge, with its secrets."""
         from dataclasses import replace
 
-        from bridge.routing import settings_of
+        from bridge.routes.routing import settings_of
 
         settings = settings_of(self.settings(), self.environment)
         return replace(settings, database=self.environment.get(DATABASE_URL, ""))

@@ -11,7 +11,7 @@ from kbtool.cli.bridge.options import Account, IsMessage, Number, StoreFile, sto
 from kbtool.cli.options import DEFAULT_CONFIG, Config, Json
 
 if TYPE_CHECKING:
-    from bridge.hops import Journey
+    from bridge.operating.hops import Journey
 
 
 def trace(
@@ -27,8 +27,8 @@ def trace(
     The number is a conversation's, as in its address in Chatwoot; with --message, or where there is no such
     conversation, a message's. No words of customers are shown.
     """
-    from bridge.hops import find, journey
-    from bridge.visit import visit
+    from bridge.operating.hops import find, journey
+    from bridge.store.visit import visit
     from kbtool.config import load
 
     with visit(*store_of(load(config), store)) as connection:
@@ -40,7 +40,7 @@ def trace(
 
 
 def _show(found: Journey) -> None:
-    from bridge.hops import iso
+    from bridge.operating.hops import iso
 
     place = found.place
     typer.echo(

@@ -1,0 +1,1 @@
+"""What the bridge keeps, a table or two each: every statement that writes or reads them stands here."""

@@ -1,0 +1,98 @@
+"""What is forgotten, and when: words first, then rows.
+
+The raw body of a delivery goes when it is sorted. What a customer wrote is needed as long as the conversation
+may go on; after that only the counts are.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Delete,
+    Table,
+    Update,
+    and_,
+    delete,
+    select,
+    tuple_,
+    update,
+)
+
+from bridge import log
+from bridge.settings import Keep
+from bridge.store import Store
+from bridge.store.schema import WAITING, alerts, deliveries, messages, posts, trace, turns
+
+EVERY = 3600.0
+DAY = 86_400.0
+BATCH = 1000
+"""Rows in one commit: others write in between."""
+
+
+async def forget(store: Store, keep: Keep, now: float) -> int:
+    """Remove what has been kept for long enough; how many rows that touched."""
+    total = 0
+    for step in STEPS:
+        touched = BATCH
+        while touched == BATCH:
+            touched = await store.write(partial(step, keep=keep, now=now))
+            total += touched
+    if total:
+        log.event("forgotten", rows=total)
+    return total
+
+
+def _deliveries(connection: Connection, keep: Keep, now: float) -> int:
+    """Chatwoot repeats a delivery within seconds; their ids are kept for days, to be sure."""
+    d = deliveries.c
+    return _delete(connection, deliveries, d.at < now - keep.deliveries * DAY, d.state != "new")
+
+
+def _words(connection: Connection, keep: Keep, now: float) -> int:
+    """What was said, and by whom: the rows are counted for longer."""
+    m = messages.c
+    is_old = and_(m.received_at < now - keep.words * DAY, m.state != WAITING, m.contact != -1)
+    return _in_batch(connection, messages, is_old, update(messages).values(text="", contact=-1))
+
+
+def _posts(connection: Connection, keep: Keep, now: float) -> int:
+    """What we said."""
+    p = posts.c
+    is_old = and_(p.begun_at < now - keep.words * DAY, p.state.not_in(["planned", "sending"]))
+    return _in_batch(connection, posts, is_old, delete(posts))
+
+
+def _trace(connection: Connection, keep: Keep, now: float) -> int:
+    return _delete(connection, trace, trace.c.at < now - keep.words * DAY)
+
+
+def _turns(connection: Connection, keep: Keep, now: float) -> int:
+    return _delete(connection, turns, turns.c.at < now - keep.rows * DAY)
+
+
+def _messages(connection: Connection, keep: Keep, now: float) -> int:
+    m = messages.c
+    return _delete(connection, messages, m.received_at < now - keep.rows * DAY, m.state != WAITING)
+
+
+def _alerts(connection: Connection, keep: Keep, now: float) -> int:
+    return _delete(connection, alerts, alerts.c.at < now - keep.rows * DAY)
+
+
+STEPS = (_deliveries, _words, _posts, _trace, _turns, _messages, _alerts)
+
+
+def _delete(connection: Connection, table: Table, *conditions: ColumnElement[bool]) -> int:
+    return _in_batch(connection, table, and_(*conditions), delete(table))
+
+
+def _in_batch(
+    connection: Connection, table: Table, is_old: ColumnElement[bool], change: Update | Delete
+) -> int:
+    """`change` the first rows of the table that are old; how many."""
+    key = tuple(table.primary_key.columns)
+    first = select(*key).where(is_old).limit(BATCH)
+    return connection.execute(change.where(tuple_(*key).in_(first))).rowcount
