@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -13,6 +14,8 @@ from typing import Any
 import psycopg
 import pytest
 from httpx_aiohttp import HttpxAiohttpClient
+from sqlalchemy import Connection, create_engine, text
+from sqlalchemy.engine import make_url
 
 from bridge import intake
 from bridge.sandbox import DeliverySettings
@@ -29,6 +32,9 @@ from tests.test_bridge_receive import question
 
 QUESTION = "How long may I wait?"
 GOOD = {QUESTION: Said("You have 30 days.", 0.9)}
+_BLOCKED = (
+    "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+)
 SHORT = replace(QUICK, lease=1.0)
 
 
@@ -158,6 +164,41 @@ def test_a_bridge_that_was_taken_for_dead_can_write_nothing_more_of_its_turns(ur
                 with pytest.raises(LeaseLost):
                     await store.write(work)
             await store.write(lambda c: turns.finish(c, taken.work, "quick", 2.0))
+
+    run(scenario())
+
+
+def test_a_message_that_is_sorted_while_its_conversation_is_let_go_is_due(url: str) -> None:
+    """Found by killing: one bridge ends a turn while another sorts, and the second commits first."""
+
+    def sort(connection: Connection) -> None:
+        inbox.accept(connection, "kbtool", "d-2", question(9002), 0.0)
+        intake.sort(connection, inbox.unsorted(connection), lambda _: frozenset(), 0.0)
+
+    async def scenario() -> None:
+        async with PostgresStore.open(url) as store:
+            taken = await taken_by(store, "me")
+            assert taken is not None
+            sorted_, watching = (
+                threading.Event(),
+                create_engine(make_url(url).set(drivername="postgresql+psycopg")),
+            )
+
+            def sort_slowly(connection: Connection) -> None:
+                sort(connection)
+                sorted_.set()
+                with watching.connect() as other:  # until the other transaction waits for this one
+                    while not other.execute(text(_BLOCKED)).scalar_one():
+                        time.sleep(0.01)
+
+            sorting = asyncio.create_task(store.write(sort_slowly))
+            await asyncio.to_thread(sorted_.wait, 5.0)
+            async with asyncio.timeout(10.0):
+                await store.write(lambda c: turns.finish(c, taken.work, "me", 2.0))
+                await sorting
+            watching.dispose()
+            again = await store.write(lambda c: leases.claim(c, "me", ["kbtool"], 3.0, 9))
+            assert [lease.subject.conversation for lease in again] == [taken.work.subject.conversation]
 
     run(scenario())
 

@@ -97,7 +97,13 @@ def require(connection: Connection, subject: Subject, me: str) -> None:
 
 
 def let_go(connection: Connection, subject: Subject, me: str, now: float) -> None:
-    """Free again; due at once where another of its messages waits. Raises LeaseLost."""
+    """Free again; due at once where another of its messages waits. Raises LeaseLost.
+
+    The row is locked by a statement of its own. A statement that had to wait for the row reads its subqueries
+    as of before it waited (PostgreSQL, "Read Committed"): it would not see the message that was sorted
+    meanwhile, and nothing would wake the conversation for it.
+    """
+    require(connection, subject, me)
     values = {"its_owner": me, "to_due_at": now}
     if connection.execute(_LET_GO, key_of(subject) | values).rowcount != 1:
         raise LeaseLost
