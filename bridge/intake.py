@@ -17,12 +17,15 @@ from bridge.conversation import Facts, learn, silences
 from bridge.events import Event, Message, Role, Snapshot, Verdict, parse, verdict
 from bridge.speech import NOT_DELIVERED, PLAIN, Kind, Manner, Post, posts_unsaid
 from bridge.store.schema import WAITING, insert_new, messages
-from bridge.tables import inbox, known, turns
+from bridge.tables import inbox, known, ratings, turns
 from bridge.tables.inbox import Delivery
 from bridge.tables.trace import Step, Subject, note, record
 from bridge.tables.turns import Decided, Outcome, Work
 
 UNREADABLE = "unreadable"
+RATED = "rated"
+_CLOSES = frozenset({"conversation_resolved", "conversation_status_changed"})
+"""A bot hears both of one closing, an account webhook the second only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +91,11 @@ def _sort_one(
         is_new, word = _keep(connection, delivery, subject, event, message, inboxes)
     elif message is not None and message.error and message.mark and message.role is Role.BOT:
         is_new, word = _undelivered(connection, delivery, subject, message, now, manner)
+    elif message is not None and message.rating is not None:
+        ratings.keep(connection, subject, message.rating, message.at or delivery.at)
+        word = RATED
+    elif event.name in _CLOSES and seen.status == "resolved":
+        ratings.close(connection, subject, seen.at or delivery.at)
     is_waiting = is_new and word in {Verdict.ASKS, NOT_DELIVERED}
     has_changed = _learn(connection, subject, event, now, delivery.at if is_waiting else None)
     changed = subject if is_waiting or has_changed else None

@@ -5,6 +5,7 @@ reading.py    a body → an Event
 mail.py       a mail's own words, and whether a machine sent it
 files.py      what came with a message
 choices.py    what a customer chose in a message of ours
+ratings.py    what a customer gave in Chatwoot's survey
 verdicts.py   an Event → whether it wants an answer
 rivals.py     another bot that answers the same customers
 fields.py     the lenient reading of single fields, under all of them
@@ -19,6 +20,7 @@ from bridge.events.values import (
     Attachment,
     Event,
     Message,
+    Rating,
     Rival,
     Role,
     Snapshot,
@@ -32,6 +34,7 @@ __all__ = [
     "Attachment",
     "Event",
     "Message",
+    "Rating",
     "Rival",
     "Role",
     "Snapshot",

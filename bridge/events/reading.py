@@ -13,6 +13,7 @@ from bridge.events import mail
 from bridge.events.choices import chosen_of
 from bridge.events.fields import dict_of, dicts_of, int_of, text_of, texts_of, time_of
 from bridge.events.files import attachments_of, transcript
+from bridge.events.ratings import rating_of
 from bridge.events.rivals import owner, speaker
 from bridge.events.values import MARK, Event, Message, Role, Snapshot, has_person
 
@@ -64,6 +65,7 @@ def _message(content: dict[str, Any], conversation: dict[str, Any]) -> Message |
         is_incoming=content.get("message_type") == "incoming",
         is_blocked=sender.get("blocked") is True,
         speaker=speaker(content, _inbox(content, conversation)),
+        rating=rating_of(content),
     )
 
 

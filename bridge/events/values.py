@@ -118,12 +118,21 @@ class Snapshot:
 
 
 @dataclass(frozen=True, slots=True)
+class Rating:
+    """Stars from 1 to 5, and what the customer wrote to them, "" nothing."""
+
+    stars: int
+    words: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
     """A message as an event showed it. `text` is what its author wrote, a mail's without what it quotes.
 
     `is_automatic`: a machine sent it. `chosen`: the customer chose this in a message of ours, whose `id` it
     bears, since Chatwoot makes no new message of it; a digest of the choice, "" for all other messages.
-    `speaker` is the bot that said it to the customer, where our mark is not on it.
+    `speaker` is the bot that said it to the customer, where our mark is not on it. `rating` is what the
+    customer gave, where this is Chatwoot's survey, answered.
     """
 
     id: int
@@ -141,6 +150,7 @@ class Message:
     is_blocked: bool = False
     chosen: str = ""
     speaker: Rival | None = None
+    rating: Rating | None = None
 
 
 @dataclass(frozen=True, slots=True)

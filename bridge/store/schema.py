@@ -8,6 +8,9 @@
     replicas       the bridges at work on this store                 (leases.py)
     usage          what a route's answers cost, by month             (usage.py)
     alerts         what an operator must know of                     (alerts.py)
+    ratings        what customers gave, and
+    closings       when conversations were resolved                  (ratings.py)
+    handled        gaps that somebody has seen to                    (handled.py)
 
 A conversation's key is (bot, account, display id). Times are seconds since 1970.
 """
@@ -181,6 +184,39 @@ alerts = Table(
     Column("lines", JSON, nullable=False),
     Column("details", JSON, nullable=False),
     Index("alerts_of", "key", "at"),
+)
+
+ratings = Table(
+    "ratings",
+    metadata,
+    Column("bot", String(64), primary_key=True),
+    Column("account", BigInteger, primary_key=True),
+    # The survey's id: a rating may be changed for 14 days, and comes again each time.
+    Column("message", BigInteger, primary_key=True),
+    Column("conversation", BigInteger, nullable=False),
+    Column("at", Float, nullable=False),
+    Column("rating", Integer, nullable=False),
+    Column("words", Text, nullable=False),
+    Index("ratings_at", "at"),
+)
+closings = Table(
+    "closings",
+    metadata,
+    Column("bot", String(64), primary_key=True),
+    Column("account", BigInteger, primary_key=True),
+    Column("conversation", BigInteger, primary_key=True),
+    Column("at", Float, primary_key=True),
+    Index("closings_at", "at"),
+)
+handled = Table(
+    "handled",
+    metadata,
+    # Of whatever was seen to: its kind, and the message that it is about.
+    Column("kind", String(16), primary_key=True),
+    Column("account", BigInteger, primary_key=True),
+    Column("message", BigInteger, primary_key=True),
+    Column("at", Float, nullable=False),
+    Column("by", String(16), nullable=False),
 )
 
 

@@ -24,7 +24,18 @@ from sqlalchemy import (
 from bridge import log
 from bridge.settings import Keep
 from bridge.store import Store
-from bridge.store.schema import WAITING, alerts, deliveries, messages, posts, trace, turns
+from bridge.store.schema import (
+    WAITING,
+    alerts,
+    closings,
+    deliveries,
+    handled,
+    messages,
+    posts,
+    ratings,
+    trace,
+    turns,
+)
 
 EVERY = 3600.0
 DAY = 86_400.0
@@ -82,7 +93,39 @@ def _alerts(connection: Connection, keep: Keep, now: float) -> int:
     return _delete(connection, alerts, alerts.c.at < now - keep.rows * DAY)
 
 
-STEPS = (_deliveries, _words, _posts, _trace, _turns, _messages, _alerts)
+def _rated_words(connection: Connection, keep: Keep, now: float) -> int:
+    """What a customer wrote beside a rating: the rating is counted for longer."""
+    r = ratings.c
+    is_old = and_(r.at < now - keep.words * DAY, r.words != "")
+    return _in_batch(connection, ratings, is_old, update(ratings).values(words=""))
+
+
+def _ratings(connection: Connection, keep: Keep, now: float) -> int:
+    return _delete(connection, ratings, ratings.c.at < now - keep.rows * DAY)
+
+
+def _closings(connection: Connection, keep: Keep, now: float) -> int:
+    return _delete(connection, closings, closings.c.at < now - keep.rows * DAY)
+
+
+def _handled(connection: Connection, keep: Keep, now: float) -> int:
+    """As long as what was seen to is there, so that it does not come up again."""
+    return _delete(connection, handled, handled.c.at < now - keep.rows * DAY)
+
+
+STEPS = (
+    _deliveries,
+    _words,
+    _posts,
+    _trace,
+    _turns,
+    _messages,
+    _alerts,
+    _rated_words,
+    _ratings,
+    _closings,
+    _handled,
+)
 
 
 def _delete(connection: Connection, table: Table, *conditions: ColumnElement[bool]) -> int:

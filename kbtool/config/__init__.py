@@ -6,6 +6,7 @@ Secrets never stand in it; they come from the environment (`Secrets`).
 strict.py    what all tables have in common
 tables.py    the tables, and the whole file: Settings
 bridge.py    [bridge] and its routing table
+people.py    [kpi] and [improve]
 hours.py     when somebody is there
 keys.py      Dify's keys from the environment
 loading.py   a file → Settings
@@ -17,6 +18,7 @@ from kbtool.config.bridge import Bridge, BridgeRoute, RouteHandoff
 from kbtool.config.hours import ALWAYS, Hours
 from kbtool.config.keys import Secrets
 from kbtool.config.loading import load
+from kbtool.config.people import Improve, Kpi
 from kbtool.config.tables import (
     EMBEDDED,
     FILE,
@@ -47,6 +49,8 @@ __all__ = [
     "Evals",
     "Handoff",
     "Hours",
+    "Improve",
+    "Kpi",
     "Llm",
     "Mail",
     "Notify",

@@ -14,6 +14,7 @@ from pydantic_core import PydanticCustomError
 
 from kbtool.chunk import SMALLEST_BOUND, Bounds
 from kbtool.config.bridge import Bridge
+from kbtool.config.people import Improve, Kpi
 from kbtool.config.strict import Table, lowered, shown
 from kbtool.dify.objects import Condition, DatasetProfile, RetrievalProfile
 from kbtool.errors import ConfigError
@@ -188,6 +189,8 @@ class Settings(Table):
     llm: Llm = Llm()
     judge: Judge = Judge()
     bridge: Bridge = Bridge()
+    kpi: Kpi = Kpi()
+    improve: Improve = Improve()
     embedded: Embedded = Embedded()
 
     @field_validator("metadata")

@@ -1,0 +1,143 @@
+"""Key figures of a bridge at work: what its store tells of conversations in the sandbox."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, func, select
+
+from bridge.kpi.rows import rows, visited
+from bridge.sandbox.records import ContactInbox, MessageType, User
+from bridge.settings import Keep
+from bridge.store.schema import closings, ratings
+from bridge.tables.retention import DAY, forget
+from kbtool.kpi.figures import figures
+from kbtool.kpi.matters import QUIET, matters
+from kbtool.kpi.rows import By
+from tests.bridging import Said, Stand, stand
+from tests.server import run
+from tests.waiting import until
+
+ASKED = "How long may I wait?"
+DIFY = {ASKED: Said("You have 30 days.", 0.9), "Do you ship to Iceland?": Said("Perhaps.", 0.1)}
+SURVEY = Path(__file__).parent / "contract" / "chatwoot" / "message_updated_csat_response_web.json"
+
+
+def person(at: Stand) -> User:
+    return next(iter(at.sandbox.state.directory.users.values()))
+
+
+def resolve(at: Stand, visit: ContactInbox) -> None:
+    at.sandbox.state.set_status(at.conversation(visit), "resolved", person(at))
+
+
+def rate(at: Stand, visit: ContactInbox, *ratings: int, words: str = "") -> None:
+    """Chatwoot asks, and the customer rates: once, or changing it."""
+    survey = at.sandbox.state.add(
+        at.conversation(visit), MessageType.template, "Please rate us", content_type="input_csat"
+    )
+    for stars in ratings:
+        answer = {"rating": stars, "feedback_message": words}
+        survey = at.sandbox.state.submit(survey, {"csat_survey_response": answer})
+
+
+def count(connection: Connection, of: Any) -> int:
+    return connection.execute(select(func.count()).select_from(of)).scalar_one()
+
+
+def test_a_day_of_conversations_gives_its_figures(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with stand(tmp_path, DIFY) as at, at.bridge() as bridge:
+            begun = time.time() - 1
+            alone = at.ask(ASKED)
+            await at.until(lambda: len(at.replies(alone)) == 1)
+            resolve(at, alone)
+            rate(at, alone, 2, 5)
+            helped = at.ask("Do you ship to Iceland?")
+            await at.until(lambda: at.status(helped) == "open")
+            at.sandbox.state.reply(at.conversation(helped), "We do not.", person(at))
+            silent = at.ask("I want to talk to a human")
+            await at.until(lambda: at.status(silent) == "open")
+
+            async def all_is_known() -> bool:
+                now = time.time()
+                found = await bridge.store.read(lambda c: rows(c, begun, now))
+                said = [one.by for one in found.said]
+                return len(found.rated) == 1 and said.count(By.PERSON) == 1 and bool(found.closed)
+
+            await until(all_is_known)
+            now = time.time() + QUIET + 60
+            found = figures(await bridge.store.read(lambda c: rows(c, begun, now)), begun, now)
+            assert found.matters == 3
+            assert (found["deflection"].hits, found["deflection"].n) == (1, 3)
+            assert (found["handoff"].hits, found["handoff"].n) == (2, 3)
+            assert found.reasons == {"asked_for_person": 1, "below_threshold": 1}
+            assert found.waiting == 1
+            assert (found["csat"].hits, found["csat"].n) == (1, 1)
+            assert found["first_response_ai_p50"].n == 1
+            assert found["first_response_human_p50"].n == 1
+            assert found["cost"].value is None  # this Dify tells no price
+            store = at.settings.store
+            assert figures(visited(store, begun, now), begun, now) == found
+
+    run(scenario())
+
+
+def test_one_closing_is_kept_once_and_an_ordinary_message_writes_neither(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with stand(tmp_path, DIFY) as at, at.bridge() as bridge:
+            visit = at.ask(ASKED)
+            await at.until(lambda: len(at.replies(visit)) == 1)
+            assert await bridge.store.read(lambda c: (count(c, closings), count(c, ratings))) == (0, 0)
+            resolve(at, visit)
+            at.ask(ASKED, visit)
+            await at.until(lambda: len(at.replies(visit)) == 2)
+            assert await bridge.store.read(lambda c: count(c, closings)) == 1
+            now = time.time()
+            found = await bridge.store.read(lambda c: rows(c, now - 60, now))
+            first, second = matters(found)
+            assert first.closed_at is not None
+            assert second.closed_at is None
+
+    run(scenario())
+
+
+def test_what_is_written_to_a_rating_is_kept_without_addresses_and_forgotten(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with stand(tmp_path, DIFY) as at, at.bridge() as bridge:
+            visit = at.ask(ASKED)
+            await at.until(lambda: len(at.replies(visit)) == 1)
+            resolve(at, visit)
+            rate(at, visit, 1, words="call marta@example.net about order 48213")
+
+            async def words() -> str:
+                return await bridge.store.read(
+                    lambda c: c.execute(select(ratings.c.words)).scalar_one_or_none() or ""
+                )
+
+            await until(words)
+            assert await words() == "call [email] about order [number]"
+            await forget(bridge.store, Keep(words=90), time.time() + 91 * DAY)
+            assert await words() == ""
+            assert await bridge.store.read(lambda c: count(c, ratings)) == 1
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("stars", [0, 6, "5", None, True])
+def test_what_is_no_rating_is_taken_and_not_counted(tmp_path: Path, stars: object) -> None:
+    body = json.loads(SURVEY.read_text(encoding="utf-8"))["body"]
+    body["content_attributes"]["submitted_values"]["csat_survey_response"]["rating"] = stars
+
+    async def scenario() -> None:
+        async with stand(tmp_path, DIFY) as at, at.bridge() as bridge:
+            assert await at.deliver(json.dumps(body).encode()) == 200
+            visit = at.ask(ASKED)
+            await at.until(lambda: len(at.replies(visit)) == 1)
+            assert await bridge.store.read(lambda c: count(c, ratings)) == 0
+
+    run(scenario())
