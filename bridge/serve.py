@@ -23,6 +23,7 @@ from bridge.app import create_app
 from bridge.guards.alarms import Alarms
 from bridge.guards.staleness import IsStale, Staleness
 from bridge.guards.watchdog import Watchdog
+from bridge.kpi.watch import Watch
 from bridge.operating.metrics import Metrics
 from bridge.operating.ops import Ask, Neighbours, ask_chatwoot, create_ops
 from bridge.operating.timing import timed, watch
@@ -83,7 +84,8 @@ async def bridge(
             staleness.look_soon()
 
         watchdog = Watchdog(store, lambda: live.desk, worker.wake, clock)
-        beside = [watchdog.run(), live.budgets.run(), staleness.run()]
+        figures = Watch(store, live.current, clock)
+        beside = [watchdog.run(), live.budgets.run(), staleness.run(), figures.run()]
         reload = None
         if reread is not None:
             reload = Reload(
@@ -92,7 +94,9 @@ async def bridge(
             beside.append(reload.run())
         app = timed(create_app(live.current, store, worker), metrics.acknowledged)
         neighbours = Neighbours(lambda: _neighbours(live, chatwoot))
-        ops = create_ops(store, worker, live.current, live.standing, metrics, neighbours)
+        ops = create_ops(
+            store, worker, live.current, live.standing, metrics, neighbours, lambda: figures.latest
+        )
         unwatch = watch(chatwoot, metrics.chatwoot)
         alarms = Alarms(store, clock)
         with log.heard_by(metrics.hear), log.heard_by(alarms.hear):

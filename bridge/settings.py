@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 
-from kbtool.config import ALWAYS, Hours
+from kbtool.config import ALWAYS, Hours, Kpi
 from kbtool.handoff import Policy
 from kbtool.hold import Hold
 from kbtool.policy_file import differences
@@ -139,7 +139,7 @@ class BridgeSettings:
     is the mark by which an operator holds answers back. `database` is the URL of a PostgreSQL, which several
     bridges share; without it the store is the file at `store`. `unanswered` are the seconds after which a
     customer whom nobody answered goes to a person. `storage` are further addresses of Chatwoot's files,
-    `questions_at_once` bounds what one app is asked at a time (0: not).
+    `questions_at_once` bounds what one app is asked at a time (0: not). `kpi` are the figures' targets.
     """
 
     store: Path
@@ -154,6 +154,7 @@ class BridgeSettings:
     unanswered: float = 600.0
     storage: tuple[str, ...] = ()
     questions_at_once: int = 0
+    kpi: Kpi = field(default_factory=Kpi)
 
     def route(self, address: str) -> Route | None:
         """The first route of this address, for what they share: secrets and tokens."""

@@ -57,6 +57,7 @@ LAYERS = (
     ("kbtool.sync.render",),
     ("kbtool.policy_file",),
     ("kbtool.config", "kbtool.notify"),
+    ("kbtool.evaluate.support",),
     ("kbtool.kpi",),
     ("kbtool.tune", "kbtool.handoff_table", "kbtool.evaluate.past"),
     ("kbtool.evaluate.gate", "kbtool.evaluate.retention"),

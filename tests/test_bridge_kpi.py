@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, insert, select
+from typer.testing import CliRunner
 
 from bridge.kpi.rows import rows, visited
+from bridge.kpi.watch import Watch
 from bridge.sandbox.records import ContactInbox, MessageType, User
-from bridge.settings import Keep
-from bridge.store.schema import closings, ratings
+from bridge.settings import BridgeSettings, Keep
+from bridge.store.schema import closings, messages, ratings, turns
+from bridge.store.sqlite import SqliteStore
+from bridge.tables.alerts import after
 from bridge.tables.retention import DAY, forget
+from kbtool.cli import app
+from kbtool.config import Kpi
+from kbtool.handoff import Policy
 from kbtool.kpi.figures import figures
 from kbtool.kpi.matters import QUIET, matters
 from kbtool.kpi.rows import By
@@ -94,6 +102,7 @@ def test_one_closing_is_kept_once_and_an_ordinary_message_writes_neither(tmp_pat
             await at.until(lambda: len(at.replies(visit)) == 1)
             assert await bridge.store.read(lambda c: (count(c, closings), count(c, ratings))) == (0, 0)
             resolve(at, visit)
+            await asyncio.sleep(0.01)  # Chatwoot's messages bear milliseconds, its conversations more
             at.ask(ASKED, visit)
             await at.until(lambda: len(at.replies(visit)) == 2)
             assert await bridge.store.read(lambda c: count(c, closings)) == 1
@@ -141,3 +150,84 @@ def test_what_is_no_rating_is_taken_and_not_counted(tmp_path: Path, stars: objec
             assert await bridge.store.read(lambda c: count(c, ratings)) == 0
 
     run(scenario())
+
+
+def test_the_figures_stand_in_the_metrics_with_their_targets(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with stand(tmp_path, DIFY) as at:
+            async with at.bridge():
+                visit = at.ask(ASKED)
+                await at.until(lambda: len(at.replies(visit)) == 1)
+                await at.traced(visit, "posted")
+            later = time.time() + QUIET + 60
+            async with at.bridge(clock=lambda: later, kpi=Kpi(deflection=0.4)):
+
+                async def shown() -> bool:
+                    text = (await at.http.get(f"{at.ops}/metrics")).text
+                    lines = (
+                        'bridge_kpi_ratio{figure="deflection"} 1.0',
+                        'bridge_kpi_over{figure="deflection"} 1.0',
+                        'bridge_kpi_target{figure="deflection"} 0.4',
+                        'bridge_kpi_over{figure="csat"} 0.0',
+                    )
+                    assert 'bridge_kpi_ratio{figure="csat"}' not in text
+                    return all(line in text for line in lines)
+
+                await until(shown)
+
+    run(scenario())
+
+
+def rated(connection: Connection, first: int, at: float, *stars: int) -> None:
+    """Conversations that the AI answered alone, each closed and rated at that time."""
+    for number, given in enumerate(stars, start=first):
+        key = {"bot": "kbtool", "account": 1, "conversation": number}
+        said = {"role": "customer", "verdict": "asks", "text": "", "state": "done", "received_at": at}
+        row = key | said | {"id": number, "at": at - 9, "attachments": [], "contact": number, "mark": ""}
+        connection.execute(insert(messages), row)
+        decided = {"message": number, "at": at - 8, "action": "reply", "reason": "answered"}
+        connection.execute(insert(turns), key | decided)
+        connection.execute(insert(ratings), key | {"message": 10_000 + number, "at": at, "rating": given,
+                                                   "words": ""})  # fmt: skip
+
+
+def test_a_drop_of_ratings_is_told_once_a_week_unless_kb_toml_says_not_to(tmp_path: Path) -> None:
+    now = time.time()
+
+    async def scenario() -> None:
+        async with SqliteStore.open(tmp_path / "bridge.sqlite") as store:
+            await store.write(lambda c: rated(c, 1, now - 20 * DAY, *([5] * 50)))
+            await store.write(lambda c: rated(c, 100, now - DAY, *([1] * 20)))
+            for asked, told in ((False, 0), (True, 1), (True, 1)):
+                settings = BridgeSettings(tmp_path, (), Policy(), kpi=Kpi(rating_alert=asked))
+                await Watch(store, lambda settings=settings: settings, lambda: now).look()  # type: ignore[misc]
+                raised = await store.read(lambda c: after(c, 0))
+                assert len(raised) == told
+            (alert,) = raised
+            assert alert.message.key == "csat_drop"
+            assert "0 of 20" in alert.message.lines[0]
+
+    run(scenario())
+
+
+def test_the_command_shows_the_figures_and_what_they_mean(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("KBTOOL_DATABASE_URL", raising=False)
+    (tmp_path / "kb.toml").write_text("[kpi]\ncsat = 0.9\n", encoding="utf-8")
+    missing = CliRunner().invoke(app, ["bridge", "kpi"])
+    assert "there is no bridge store" in str(missing.exception)
+
+    async def fill() -> None:
+        async with SqliteStore.open(tmp_path / ".kbtool" / "bridge.sqlite") as store:
+            await store.write(lambda c: rated(c, 1, time.time() - 2 * DAY, 5, 4, 2))
+
+    run(fill())
+    found = json.loads(CliRunner().invoke(app, ["bridge", "kpi", "--json"]).output)
+    (csat,) = (one for one in found["figures"] if one["name"] == "csat")
+    assert (csat["counted"], csat["of"], csat["target"], csat["met"]) == (2, 3, 0.9, False)
+    assert all(one["definition"] and one["source"] for one in found["figures"])
+    shown = CliRunner().invoke(app, ["bridge", "kpi", "--define"]).output
+    assert "✗ CSAT where the AI was alone" in shown
+    assert csat["definition"] in shown

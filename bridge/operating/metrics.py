@@ -20,6 +20,8 @@ from prometheus_client import (
 from bridge.holding import Standing
 from bridge.operating.load import Load
 from bridge.settings import BridgeSettings
+from kbtool.kpi.definitions import BY_NAME, Unit
+from kbtool.kpi.figures import Figures
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _SHORT = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
@@ -87,6 +89,13 @@ class Metrics:
         self._dead = self._gauge("dead_letters", "Messages and deliveries that nothing more is tried with.")
         self._threshold = self._gauge("handoff_threshold", "The threshold in use.", "route")
         self._spent = self._gauge("budget_spent", "1 while a route's month is spent.", "route")
+        self._figures = {
+            Unit.SECONDS: self._gauge("kpi_seconds", "A key figure in seconds.", "figure"),
+            Unit.SHARE: self._gauge("kpi_ratio", "A key figure that is a share.", "figure"),
+            Unit.MONEY: self._gauge("kpi_cost", "The cost of a conversation, or the least it was.", "figure"),
+        }
+        self._targets = self._gauge("kpi_target", "A key figure's target, in its unit.", "figure")
+        self._over = self._gauge("kpi_over", "Over how many a key figure is.", "figure")
         self._stale = self._gauge("policy_stale", "1 while the threshold belongs to other settings.")
 
     def hear(self, name: str, facts: Mapping[str, object]) -> None:
@@ -109,8 +118,11 @@ class Metrics:
         """`call` is method and path with the numbers taken out: one series a kind of request."""
         self._chatwoot.labels(call, str(status)).observe(seconds)
 
-    def page(self, load: Load, settings: BridgeSettings, standing: Standing) -> bytes:
-        """The exposition, with the gauges as they stand now."""
+    def page(
+        self, load: Load, settings: BridgeSettings, standing: Standing, figures: Figures | None = None
+    ) -> bytes:
+        """The exposition, with the gauges as they stand now. A figure over nothing is left out."""
+        self._set_figures(figures, settings.kpi.targets)
         self._backlog.set(load.waiting)
         self._unsorted.set(load.unsorted)
         self._oldest.set(load.oldest or 0.0)
@@ -123,6 +135,16 @@ class Metrics:
             self._threshold.labels(route.name).set(settings.policy_of(route).threshold)
             self._spent.labels(route.name).set(route.name in standing.spent)
         return generate_latest(self._registry)
+
+    def _set_figures(self, figures: Figures | None, targets: Mapping[str, float]) -> None:
+        for gauge in (*self._figures.values(), self._targets, self._over):
+            gauge.clear()
+        for name, target in targets.items():
+            self._targets.labels(name).set(target)
+        for one in figures.figures if figures else ():
+            self._over.labels(one.name).set(one.n)
+            if one.value is not None:
+                self._figures[BY_NAME[one.name].unit].labels(one.name).set(one.value)
 
     def _hear_cost(self, facts: Mapping[str, object]) -> None:
         route = str(facts.get("route", ""))

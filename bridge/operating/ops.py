@@ -5,20 +5,22 @@
            and do not change the status: without them the bridge hands off and retries, and one that is
            taken out of service would lose every conversation to a person
 /metrics   for Prometheus
+
+Beside them stand the operator's pages, which others make.
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import httpx
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 
 from bridge.holding import Standing
 from bridge.operating import load
@@ -28,6 +30,7 @@ from bridge.store import Store
 from bridge.tables import trace
 from bridge.worker import Worker
 from kbtool.errors import KbtoolError, Unavailable
+from kbtool.kpi.figures import Figures
 
 FRESH = 10.0
 """Seconds for which a neighbour's state is believed: a probe must not load it."""
@@ -65,8 +68,10 @@ def create_ops(
     standing: Standing,
     metrics: Metrics,
     neighbours: Neighbours,
+    figures: Callable[[], Figures | None] = lambda: None,
+    pages: Sequence[BaseRoute] = (),
 ) -> Starlette:
-    """The app; `current` are the settings in use at the time."""
+    """The app; `current` are the settings in use at the time, `figures` the key figures found last."""
 
     async def health(_: Request) -> Response:
         return JSONResponse({"status": "alive"})
@@ -86,7 +91,8 @@ def create_ops(
             measured = await store.read(lambda connection: load.measure(connection, now))
         except Unavailable as error:
             return Response(f"{error.message}\n", 503)
-        return Response(metrics.page(measured, current(), standing), media_type=CONTENT_TYPE)
+        page = metrics.page(measured, current(), standing, figures())
+        return Response(page, media_type=CONTENT_TYPE)
 
     async def show_trace(request: Request) -> Response:
         account, conversation = request.path_params["account"], request.path_params["conversation"]
@@ -98,6 +104,7 @@ def create_ops(
             Route("/readyz", ready),
             Route("/metrics", show_metrics),
             Route("/trace/{account:int}/{conversation:int}", show_trace),
+            *pages,
         ]
     )
 

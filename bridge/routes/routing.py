@@ -31,6 +31,7 @@ def settings_of(settings: Settings, environment: Mapping[str, str]) -> BridgeSet
         unanswered=table.unanswered_minutes * 60,
         storage=table.storage,
         questions_at_once=table.questions_at_once,
+        kpi=settings.kpi,
     )
 
 

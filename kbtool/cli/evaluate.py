@@ -270,9 +270,13 @@ def _say_run(spec: RunSpec) -> None:
 
 async def _weekly(settings: Settings, *, strict: bool, as_json: bool) -> Evaluation:
     """Run, publish, tell; in this order, so that what fails later takes nothing away."""
+    from dataclasses import replace
+
+    from kbtool.cli.support import support_of
     from kbtool.evaluate.project import Ask
 
     evaluation = await _ask(_project_of(settings), Ask(strict=strict), as_json=as_json)
+    evaluation = replace(evaluation, support=support_of(settings))
     write_report(evaluation, publishes=True)
     await tell(message_of(evaluation), settings)
     return evaluation

@@ -17,6 +17,7 @@ from kbtool.evaluate.compare import NotComparable, change_interval
 from kbtool.evaluate.cost import in_words
 from kbtool.evaluate.metrics import RankMeasures, Rate, would_be_right
 from kbtool.evaluate.plots import histogram, risk
+from kbtool.evaluate.support import rows_of
 from kbtool.evaluate.trend import spark, trend
 from kbtool.evaluate.view import MOST_TASKS, ShownQuestion, View, check_rates, shown_questions, tasks_of
 
@@ -54,6 +55,8 @@ def render(view: View) -> str:
         risk=risk(view.proposal),
         trend=trend(view.runs, comparison.baseline.run_id if comparison else ""),
         cost=in_words(view.spec, view.metrics.spent),
+        support=view.support,
+        support_rows=rows_of(view.support),
         data=_data(view, questions),
     )
 

@@ -11,6 +11,7 @@ from kbtool.evaluate.gate import Verdict
 from kbtool.evaluate.metrics import Metrics, Rate
 from kbtool.evaluate.past import Before, Past
 from kbtool.evaluate.record import Check, Found, Golden, Outcome, Result, RunSpec
+from kbtool.evaluate.support import Support
 from kbtool.golden import Stale, covers
 from kbtool.judge.verdicts import JUDGES, Judged, standings
 from kbtool.script import fold
@@ -28,7 +29,7 @@ what is left, so that 500 questions stay under 1.5 MB; misses get more of it.
 @dataclass(frozen=True, slots=True)
 class View:
     """What a report is made of. `past` is oldest first and does not hold this run; `previous` are the
-    questions of the run before it.
+    questions of the run before it. `support` is what the bridge's store tells of the week.
     """
 
     spec: RunSpec
@@ -42,6 +43,7 @@ class View:
     past: Sequence[Past] = ()
     previous: Mapping[str, Before] = field(default_factory=dict)
     judged: Judged | None = None
+    support: Support | None = None
 
     @property
     def compared(self) -> Comparison | None:

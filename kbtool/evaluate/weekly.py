@@ -45,6 +45,7 @@ from kbtool.evaluate.project import Ask, Project, describe, fresh, outline, part
 from kbtool.evaluate.record import Outcome, Reply, Result, RunSpec
 from kbtool.evaluate.run import read_replies, write_spec
 from kbtool.evaluate.score import score_all
+from kbtool.evaluate.support import Support
 from kbtool.evaluate.threshold import changed_since, propose
 from kbtool.evaluate.view import View
 from kbtool.golden import Stale
@@ -62,7 +63,10 @@ _NEXT = {
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """A run with everything that follows from it. `folder` holds its files."""
+    """A run with everything that follows from it. `folder` holds its files.
+
+    `support` is what customers and people did meanwhile; the command that has a bridge's store adds it.
+    """
 
     folder: Path
     spec: RunSpec
@@ -75,6 +79,7 @@ class Evaluation:
     proposal: tune.Proposal
     earlier: tuple[Remembered, ...]
     judged: Judged | None = None
+    support: Support | None = None
 
     @property
     def report(self) -> Path:
@@ -95,6 +100,7 @@ class Evaluation:
             past=[run.past for run in self.earlier if run.past],
             previous=self.earlier[-1].questions if self.earlier else {},
             judged=self.judged,
+            support=self.support,
         )
 
     @property
