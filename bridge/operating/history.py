@@ -7,19 +7,10 @@ from pathlib import Path
 
 from sqlalchemy import and_, select
 
+from bridge.improve.items import KNOWLEDGE
 from bridge.store.schema import messages, turns
 from bridge.store.visit import visit
-from kbtool.handoff import Action, Reason
-
-_KNOWLEDGE = (
-    Reason.NO_SOURCES,
-    Reason.NO_SCORE,
-    Reason.REFUSED,
-    Reason.BELOW_THRESHOLD,
-    Reason.UNSUPPORTED_FACT,
-    Reason.EMPTY_ANSWER,
-)
-"""Handoffs that better pages could have spared; wanting a person is not one."""
+from kbtool.handoff import Action
 
 
 def unanswered(store: Path, database: str = "") -> Counter[str]:
@@ -35,7 +26,7 @@ def unanswered(store: Path, database: str = "") -> Counter[str]:
         ),
     )
     wanted = asked.where(
-        turns.c.action == Action.HANDOFF.value, turns.c.reason.in_([reason.value for reason in _KNOWLEDGE])
+        turns.c.action == Action.HANDOFF.value, turns.c.reason.in_([reason.value for reason in KNOWLEDGE])
     )
     with visit(store, database) as connection:
         return Counter(connection.execute(wanted).scalars())

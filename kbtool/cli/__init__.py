@@ -21,6 +21,7 @@ from kbtool.cli import (
     ingest,
     init,
     reembed,
+    review,
     sandbox,
     tune,
 )
@@ -47,6 +48,7 @@ app.command("cron")(cron.cron)
 app.add_typer(doctor.app, name="doctor")
 app.add_typer(embedded.app, name="embedded")
 app.add_typer(bridge.app, name="bridge")
+app.add_typer(review.app, name="review")
 app.command("sandbox")(sandbox.sandbox)
 
 

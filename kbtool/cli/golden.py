@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kbtool.cli import show
+from kbtool.cli import accepting, show
 from kbtool.cli.bridge.options import store_of
 from kbtool.cli.options import DEFAULT_CONFIG, Config, Json
 from kbtool.errors import ConfigError, Exit, GoldenError
@@ -30,6 +30,9 @@ app = typer.Typer(help="Look after the golden questions.", no_args_is_help=True)
 SHOWN = 10
 TYPICAL_FLIP_RATE = 0.01
 """Share of answers that differ between two askings, where no pin has measured it."""
+
+
+app.command("accept")(accepting.accept)
 
 
 @app.callback()
@@ -237,6 +240,7 @@ def suggest(
     from kbtool import corpus
     from kbtool.config import load
     from kbtool.golden import GoldenSet, propose, resolve
+    from kbtool.golden.accepting import HEAD
     from kbtool.golden.writing import to_yaml
 
     settings = load(config)
@@ -260,16 +264,9 @@ def suggest(
         why = none_open if documents else "the corpus has no page"
         typer.echo(f"Nothing to propose: {why}.")
         return
-    head = (
-        "# Proposals, not golden questions: nothing here is asked. Look at each, word it as customers do,\n"
-        "# say where its answer stands (or `answerable: false`), drop the tag `proposed`, and move it to a\n"
-        "# golden file. What came from customers is without addresses and numbers.\n\n"
-    )
-    _write(target, head + to_yaml(found))
+    _write(target, HEAD + to_yaml(found))
     typer.echo(f"{len(found)} proposals written to {out}.")
-    typer.echo(
-        f"Next: move what is good to a file of {' '.join(settings.evals.golden)}, then kbtool golden lint"
-    )
+    typer.echo("Next: look at each, then kbtool golden accept ID…")
 
 
 def _show_stats(found: Stats) -> None:
