@@ -23,10 +23,14 @@ from bridge.app import create_app
 from bridge.guards.alarms import Alarms
 from bridge.guards.staleness import IsStale, Staleness
 from bridge.guards.watchdog import Watchdog
+from bridge.improve.page import Queue
+from bridge.improve.workshop import Workshop
+from bridge.kpi.page import routes as kpi_pages
 from bridge.kpi.watch import Watch
 from bridge.operating.metrics import Metrics
 from bridge.operating.ops import Ask, Neighbours, ask_chatwoot, create_ops
 from bridge.operating.timing import timed, watch
+from bridge.operator.guard import Guard
 from bridge.routes.live import Chats, Live
 from bridge.routes.reload import Reload
 from bridge.settings import BridgeSettings
@@ -65,12 +69,14 @@ async def bridge(
     *,
     reread: Reread | None = None,
     is_stale: IsStale | None = None,
+    workshop: Workshop | None = None,
 ) -> AsyncIterator[Bridge]:
     """A bridge for the time of the block; `chatwoot` has the server's base URL and serves all routes.
 
     `chats` is the Dify app of all routes, or says by its name which one a route's is. With `reread` it takes
     new settings while it runs. Replies are held back while `is_stale` says why; by default the canaries of
-    the policy say it. Raises ConfigError for an app without a key.
+    the policy say it. `workshop` is where the improvement queue writes. Raises ConfigError for an app without
+    a key.
     """
     metrics = Metrics()
     async with open_store(settings.store, settings.database) as store:
@@ -93,9 +99,12 @@ async def bridge(
             )
             beside.append(reload.run())
         app = timed(create_app(live.current, store, worker), metrics.acknowledged)
+        guard = Guard()
+        queue = Queue(store, guard, workshop, clock)
+        pages = [*kpi_pages(figures, guard, live.current, clock), *queue.routes()]
         neighbours = Neighbours(lambda: _neighbours(live, chatwoot))
         ops = create_ops(
-            store, worker, live.current, live.standing, metrics, neighbours, lambda: figures.latest
+            store, worker, live.current, live.standing, metrics, neighbours, lambda: figures.latest, pages
         )
         unwatch = watch(chatwoot, metrics.chatwoot)
         alarms = Alarms(store, clock)

@@ -19,6 +19,7 @@ LAYERS = (
     ("bridge.serve",),
     ("bridge.app", "bridge.operating", "bridge.routes"),
     ("bridge.kpi", "bridge.improve"),
+    ("bridge.operator",),
     ("bridge.worker", "bridge.guards"),
     ("bridge.intake", "bridge.turn"),
     ("bridge.answering", "bridge.rivals"),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from bridge.store.sqlite import SqliteStore
 from kbtool.cli.support import support_of
 from kbtool.config import Settings
 from kbtool.evaluate.report import render
@@ -15,6 +17,8 @@ from kbtool.kpi.definitions import DEFINITIONS
 from kbtool.kpi.figures import figures
 from kbtool.kpi.rows import Rows, Spent
 from tests.data.invented_run import invented_run
+from tests.improving import ICELAND, a_week
+from tests.server import run
 from tests.test_report import view_of
 
 COST = Rows(spent=Spent("2026-11", conversations=10, answers=12, unpriced=1, money={"USD": 0.5}))
@@ -33,7 +37,27 @@ def test_it_shows_every_figure_with_its_target_and_its_meaning() -> None:
     assert "≥ 0.0500 USD" in shown
     assert "≤ 0.0100 USD" in shown
     assert 'aria-label="missed"' in shown
-    assert "12 topics wait" in shown
+    assert "12 topics of this week" in shown
+
+
+def test_the_gaps_are_those_of_the_week_without_addresses_and_numbers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("KBTOOL_DATABASE_URL", raising=False)
+    settings = Settings(root=tmp_path)
+
+    async def fill() -> None:
+        async with SqliteStore.open(settings.resolve(settings.bridge.store)) as store:
+            await store.write(lambda c: a_week(c, time.time()))
+
+    run(fill())
+    support = support_of(settings)
+    assert support is not None
+    assert (support.gaps[0].question, support.gaps[0].times) == (ICELAND, 4)
+    assert support.gaps[0].section == "Shipping › Countries"
+    shown = page(support)
+    assert "when will my order [number] come, [email]" in shown
+    assert "marta@" not in shown
 
 
 def test_what_a_customer_wrote_is_escaped() -> None:

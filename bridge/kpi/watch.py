@@ -59,9 +59,9 @@ class Watch:
                 await raise_alert(self._store, _message(fallen), now, quiet=WEEK)
         return found
 
-    async def figures(self, now: float) -> Figures:
-        """Over the days that kb.toml says. Raises Unavailable."""
-        since = now - self._current().kpi.days * DAY
+    async def figures(self, now: float, days: int = 0) -> Figures:
+        """Over so many days; 0: those that kb.toml says. Raises Unavailable."""
+        since = now - (days or self._current().kpi.days) * DAY
         return await self._store.read(lambda c: figures(rows(c, since, now), since, now))
 
 

@@ -54,7 +54,7 @@ def _row(one: Figure, target: float | None, language: str) -> Row:
         value=("≥ " if one.is_least and one.value is not None else "") + in_words(one, one.value, language),
         target="" if target is None else f"{sign} {in_words(one, target, language)}",
         state="" if met is None else "met" if met else "missed",
-        over=f"{one.hits} / {one.n}" if one.hits is not None else str(one.n),
+        over=f"{one.hits} / {one.n}" if one.hits is not None and one.n else str(one.n),
         interval=_interval(one),
         formula=definition.formula.of(language),
         source=definition.source,

@@ -101,12 +101,14 @@ async def running(source: Source, settings: BridgeSettings, chatwoot_url: str) -
 
     from bridge.serve import Reread, bridge
     from kbtool.cli.bridge.apps import apps
+    from kbtool.cli.bridge.workshop import workshop
     from kbtool.http import LeanClient
 
     reread = Reread(source.config, source.read)
     async with (
         apps(source.settings(), source.environment) as chats,
         LeanClient(chatwoot_url, timeout=httpx.Timeout(10.0)) as http,
-        bridge(settings, chats, http, reread=reread) as at_work,
+        workshop(source.settings()) as at_hand,
+        bridge(settings, chats, http, reread=reread, workshop=at_hand) as at_work,
     ):
         yield at_work
