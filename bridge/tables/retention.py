@@ -16,6 +16,7 @@ from sqlalchemy import (
     Update,
     and_,
     delete,
+    or_,
     select,
     tuple_,
     update,
@@ -24,7 +25,7 @@ from sqlalchemy import (
 from bridge import log
 from bridge.settings import Keep
 from bridge.store import Store
-from bridge.store.schema import WAITING, alerts, deliveries, messages, posts, trace, turns
+from bridge.store.schema import WAITING, alerts, deliveries, drafts, messages, posts, sessions, trace, turns
 
 EVERY = 3600.0
 DAY = 86_400.0
@@ -65,6 +66,24 @@ def _posts(connection: Connection, keep: Keep, now: float) -> int:
     return _in_batch(connection, posts, is_old, delete(posts))
 
 
+def _draft_words(connection: Connection, keep: Keep, now: float) -> int:
+    """What was asked and said; that it was sent, edited or discarded is counted for longer."""
+    d = drafts.c
+    is_old = and_(d.at < now - keep.words * DAY, d.state != "sending", or_(d.asked != "", d.text != ""))
+    forgotten = update(drafts).values(asked="", text="", sent="", why="", sources=[])
+    return _in_batch(connection, drafts, is_old, forgotten)
+
+
+def _drafts(connection: Connection, keep: Keep, now: float) -> int:
+    return _delete(connection, drafts, drafts.c.at < now - keep.rows * DAY)
+
+
+def _sessions(connection: Connection, keep: Keep, now: float) -> int:
+    """With them the tokens of who is signed out by time."""
+    del keep  # a session has an end of its own
+    return _delete(connection, sessions, sessions.c.ends_at < now)
+
+
 def _trace(connection: Connection, keep: Keep, now: float) -> int:
     return _delete(connection, trace, trace.c.at < now - keep.words * DAY)
 
@@ -82,7 +101,9 @@ def _alerts(connection: Connection, keep: Keep, now: float) -> int:
     return _delete(connection, alerts, alerts.c.at < now - keep.rows * DAY)
 
 
-STEPS = (_deliveries, _words, _posts, _trace, _turns, _messages, _alerts)
+STEPS = (
+    _deliveries, _words, _posts, _draft_words, _drafts, _sessions, _trace, _turns, _messages, _alerts,
+)  # fmt: skip
 
 
 def _delete(connection: Connection, table: Table, *conditions: ColumnElement[bool]) -> int:
