@@ -19,6 +19,7 @@ from bridge.asking.enclosing import Enclosing
 from bridge.asking.inputs import Situation
 from bridge.chatwoot.wire import Shown
 from bridge.conversation import Facts
+from bridge.drafting import drafted, undrafted
 from bridge.holding import BUDGET_SPENT, Held
 from bridge.settings import Mode, Patience
 from bridge.speech import (
@@ -135,6 +136,7 @@ class Answering:
                 was_clarified=facts.was_clarified or decision.action is Action.CLARIFY,
             ),
             (*_sources(answer), _told(decision, answer, self.policy)),
+            drafted(decision, answer, case.words, self.policy) if mode is Mode.DRAFT else None,
         )
 
     async def _is_seen(self, work: Work) -> bool:
@@ -279,7 +281,8 @@ def _handed_off(case: _Case, reason: str, detail: str = "") -> Decided:
     posts = posts_without_answer(
         reason, detail, case.words, case.mode, case.manner, asked=case.work.text, before=case.before
     )
-    return Decided(Outcome(Action.HANDOFF.value, reason), posts, case.facts, (*failed, told))
+    draft = undrafted(case.work.text, reason) if case.mode is Mode.DRAFT else None
+    return Decided(Outcome(Action.HANDOFF.value, reason), posts, case.facts, (*failed, told), draft)
 
 
 def _sources(answer: Answer) -> tuple[Note, ...]:

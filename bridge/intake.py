@@ -17,7 +17,8 @@ from bridge.conversation import Facts, learn, silences
 from bridge.events import Event, Message, Role, Snapshot, Verdict, parse, verdict
 from bridge.speech import NOT_DELIVERED, PLAIN, Kind, Manner, Post, posts_unsaid
 from bridge.store.schema import WAITING, insert_new, messages
-from bridge.tables import inbox, known, ratings, turns
+from bridge.tables import drafts, inbox, known, ratings, turns
+from bridge.tables.drafts import ALIVE, Moved
 from bridge.tables.inbox import Delivery
 from bridge.tables.trace import Step, Subject, note, record
 from bridge.tables.turns import Decided, Outcome, Work
@@ -96,6 +97,8 @@ def _sort_one(
         word = RATED
     elif event.name in _CLOSES and seen.status == "resolved":
         ratings.close(connection, subject, seen.at or delivery.at)
+    if is_new and message is not None and message.role is Role.PERSON:
+        drafts.answered(connection, subject, message.text, message.mark, message.contact_id, now)
     is_waiting = is_new and word in {Verdict.ASKS, NOT_DELIVERED}
     has_changed = _learn(connection, subject, event, now, delivery.at if is_waiting else None)
     changed = subject if is_waiting or has_changed else None
@@ -116,6 +119,8 @@ def _learn(connection: Connection, subject: Subject, event: Event, now: float, d
         before = known.facts_of(connection, subject, locked=True) or Facts()
     facts = learn(before, seen, message, own)
     known.keep(connection, subject, facts, before, due_at)
+    if before.status in ALIVE and facts.status not in ALIVE:
+        drafts.supersede(connection, subject, Moved.STATUS, now)
     return silences(facts) != silences(before)
 
 

@@ -23,6 +23,7 @@ LAYERS = (
     ("bridge.worker", "bridge.guards"),
     ("bridge.intake", "bridge.turn"),
     ("bridge.answering", "bridge.rivals"),
+    ("bridge.drafting",),
     ("bridge.tables",),
     ("bridge.conversation", "bridge.speech", "bridge.chatwoot", "bridge.asking", "bridge.store"),
     (

@@ -54,6 +54,12 @@ def connected(path: Path) -> Iterator[Connection]:
         engine.dispose()
 
 
+def back_to(connection: Connection, version: str) -> None:
+    """One step after the other, each a version older."""
+    while (at := migrate.version_of(connection)) != version:
+        assert migrate.step_back(connection) == str(int(at or "0") - 1)
+
+
 def differences(connection: Connection) -> list[Any]:
     """Between the tables that are there and those of `schema.py`."""
     context = MigrationContext.configure(connection)
@@ -74,18 +80,10 @@ def test_the_steps_lead_to_the_same_schema_on_postgresql() -> None:
         engine = engine_of(url)
         with engine.begin() as connection:
             assert differences(connection) == []
-            assert back_to_the_first(connection) == "1"
+            back_to(connection, "1")
             migrate.upgrade(connection, "the store")
             assert differences(connection) == []
         engine.dispose()
-
-
-def back_to_the_first(connection: Connection) -> str:
-    """Step by step, each of which must be there."""
-    version = migrate.version_of(connection) or ""
-    while version != migrate.FIRST:
-        version = migrate.step_back(connection)
-    return version
 
 
 def engine_of(url: str) -> Engine:
@@ -103,13 +101,13 @@ def test_what_waited_in_the_first_release_is_due_as_it_was(tmp_path: Path) -> No
         assert taken.before == ("How long may I wait?",)
 
 
-def test_the_steps_back_lead_to_a_store_of_the_first_release_with_nothing_lost(tmp_path: Path) -> None:
+def test_steps_back_are_a_store_of_the_first_release_with_nothing_lost(tmp_path: Path) -> None:
     path = first_release(tmp_path)
     counts = "select (select count(*) from messages), (select count(*) from posts), text from messages"
     with connected(path) as connection:
         before = connection.execute(text(counts)).all()
     with opened(path) as connection:
-        assert back_to_the_first(connection) == "1"
+        back_to(connection, "1")
     with connected(path) as connection:
         assert connection.execute(text(counts)).all() == before
         assert connection.exec_driver_sql("PRAGMA user_version").scalar_one() == 1

@@ -8,7 +8,7 @@ sequence.py   a decision → its posts
 
 from __future__ import annotations
 
-from bridge.speech.notes import source_line
+from bridge.speech.notes import place_of, source_line
 from bridge.speech.posts import SAID, WRITTEN, Kind, Post, choices
 from bridge.speech.reasons import (
     AI_UNAVAILABLE,
@@ -25,7 +25,15 @@ from bridge.speech.reasons import (
     because,
     because_of,
 )
-from bridge.speech.sequence import PLAIN, Manner, posts_for, posts_opened, posts_unsaid, posts_without_answer
+from bridge.speech.sequence import (
+    PLAIN,
+    Manner,
+    posts_for,
+    posts_opened,
+    posts_unsaid,
+    posts_without_answer,
+    said_to_customer,
+)
 
 __all__ = [
     "AI_UNAVAILABLE",
@@ -48,9 +56,11 @@ __all__ = [
     "because",
     "because_of",
     "choices",
+    "place_of",
     "posts_for",
     "posts_opened",
     "posts_unsaid",
     "posts_without_answer",
+    "said_to_customer",
     "source_line",
 ]

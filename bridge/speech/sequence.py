@@ -45,7 +45,7 @@ def posts_for(
     decision: Decision, answer: Answer, words: Words, mode: Mode, manner: Manner = PLAIN
 ) -> tuple[Post, ...]:
     """What to post for `decision`. A draft is always followed by opening: a person has to send it."""
-    said = _said(decision, answer, words)
+    said = said_to_customer(decision, answer, words)
     because = because_of(decision.reason) if decision.action is Action.HANDOFF else Because("")
     if mode is Mode.DRAFT:
         return (Post(Kind.NOTE, draft_note(decision, answer, said)), *_over(because, manner))
@@ -114,7 +114,7 @@ def _over(because: Because, manner: Manner) -> Iterator[Post]:
         yield team
 
 
-def _said(decision: Decision, answer: Answer, words: Words) -> str:
+def said_to_customer(decision: Decision, answer: Answer, words: Words) -> str:
     """What the customer would read; empty for a handoff."""
     match decision.action:
         case Action.REPLY:

@@ -4,6 +4,8 @@
     messages       who said what; a customer's waits for its turn    (intake.py, turns.py)
     conversations  what is known of each, and who works on it        (known.py, leases.py)
     turns, posts   what was decided, and what of it is in Chatwoot   (turns.py, outbox.py)
+    drafts         what the AI would say, and what became of it      (drafts.py)
+    sessions       people signed in to the review page               (sessions.py)
     trace          what happened to each message, for people         (trace.py)
     replicas       the bridges at work on this store                 (leases.py)
     usage          what a route's answers cost, by month             (usage.py)
@@ -139,6 +141,43 @@ posts = Table(
     Column("state", String(16), nullable=False),
     Column("begun_at", Float, nullable=False),
     Column("posted", BigInteger),
+)
+drafts = Table(
+    "drafts",
+    metadata,
+    Column("bot", String(64), primary_key=True),
+    Column("account", BigInteger, primary_key=True),
+    Column("message", BigInteger, primary_key=True),
+    Column("conversation", BigInteger, nullable=False),
+    Column("at", Float, nullable=False),
+    Column("asked", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("action", String(16), nullable=False),
+    Column("reason", String(32), nullable=False),
+    Column("score", Float),
+    Column("threshold", Float),
+    Column("sources", JSON, nullable=False),
+    Column("state", String(16), nullable=False),
+    # What was decided: what was sent, how far it is from `text`, why it was discarded or superseded, by whom
+    # (Chatwoot's id of the user), the message that it became, and when.
+    Column("sent", Text, nullable=False, server_default=""),
+    Column("distance", Integer),
+    Column("why", String(200), nullable=False, server_default=""),
+    Column("agent", BigInteger, nullable=False, server_default="0"),
+    Column("posted", BigInteger),
+    Column("decided_at", Float),
+    Index("drafts_of", "account", "conversation", "message"),
+    Index("drafts_in", "state", "at"),
+)
+sessions = Table(
+    "sessions",
+    metadata,
+    # A digest: who reads the store cannot take a session over. The token is encrypted.
+    Column("id", String(64), primary_key=True),
+    Column("agent", BigInteger, nullable=False),
+    Column("name", String(200), nullable=False),
+    Column("token", LargeBinary, nullable=False),
+    Column("ends_at", Float, nullable=False),
 )
 trace = Table(
     "trace",

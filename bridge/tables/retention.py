@@ -16,6 +16,7 @@ from sqlalchemy import (
     Update,
     and_,
     delete,
+    or_,
     select,
     tuple_,
     update,
@@ -29,10 +30,12 @@ from bridge.store.schema import (
     alerts,
     closings,
     deliveries,
+    drafts,
     handled,
     messages,
     posts,
     ratings,
+    sessions,
     trace,
     turns,
 )
@@ -76,6 +79,24 @@ def _posts(connection: Connection, keep: Keep, now: float) -> int:
     return _in_batch(connection, posts, is_old, delete(posts))
 
 
+def _draft_words(connection: Connection, keep: Keep, now: float) -> int:
+    """What was asked and said; that it was sent, edited or discarded is counted for longer."""
+    d = drafts.c
+    is_old = and_(d.at < now - keep.words * DAY, d.state != "sending", or_(d.asked != "", d.text != ""))
+    forgotten = update(drafts).values(asked="", text="", sent="", why="", sources=[])
+    return _in_batch(connection, drafts, is_old, forgotten)
+
+
+def _drafts(connection: Connection, keep: Keep, now: float) -> int:
+    return _delete(connection, drafts, drafts.c.at < now - keep.rows * DAY)
+
+
+def _sessions(connection: Connection, keep: Keep, now: float) -> int:
+    """With them the tokens of who is signed out by time."""
+    del keep  # a session has an end of its own
+    return _delete(connection, sessions, sessions.c.ends_at < now)
+
+
 def _trace(connection: Connection, keep: Keep, now: float) -> int:
     return _delete(connection, trace, trace.c.at < now - keep.words * DAY)
 
@@ -117,6 +138,9 @@ STEPS = (
     _deliveries,
     _words,
     _posts,
+    _draft_words,
+    _drafts,
+    _sessions,
     _trace,
     _turns,
     _messages,

@@ -18,7 +18,8 @@ from bridge.events import Attachment, Role, Verdict
 from bridge.settings import Mode
 from bridge.speech import Post
 from bridge.store.schema import IS_WAITING, messages, turns
-from bridge.tables import known, leases, outbox
+from bridge.tables import drafts, known, leases, outbox
+from bridge.tables.drafts import Drafted
 from bridge.tables.leases import Lease
 from bridge.tables.outbox import Planned
 from bridge.tables.trace import Note, Step, Subject, note, record
@@ -86,12 +87,15 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """A turn's decision: what it is called, what to post, the facts of the episode after it, its trace."""
+    """A turn's decision: what it is called, what to post, the facts of the episode after it, its trace, and
+    what people may send where they do.
+    """
 
     outcome: Outcome
     posts: tuple[Post, ...]
     facts: Facts
     notes: tuple[Note, ...]
+    draft: Drafted | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +157,8 @@ def plan(
         "score": decided.outcome.score,
     }
     connection.execute(_ADD_TURN, row)
+    if decided.draft is not None:
+        drafts.add(connection, subject, decided.draft, now)
     known.keep_episode(connection, subject, decided.facts)
     record(connection, subject, now, *decided.notes)
     return outbox.add(connection, subject, decided.posts, first=0, now=now, begun=begun)
