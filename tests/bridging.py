@@ -26,6 +26,7 @@ from starlette.routing import Route as Path_
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from bridge import signature
+from bridge.improve.workshop import Workshop
 from bridge.sandbox import BotSettings, DeliverySettings, Sandbox, SandboxSettings, create_sandbox
 from bridge.sandbox.records import ContactInbox, Conversation, MessageType
 from bridge.serve import Bridge, address_of, bridge, listen, serving
@@ -166,13 +167,19 @@ class Stand:
 
     @asynccontextmanager
     async def bridge(
-        self, *, clock: Callable[[], float] = time.time, **changes: Any
+        self,
+        *,
+        clock: Callable[[], float] = time.time,
+        workshop: Workshop | None = None,
+        **changes: Any,
     ) -> AsyncIterator[Bridge]:
         """A bridge on the store and the port of the last one."""
         hooks, ops = listen("127.0.0.1", self.port), listen("127.0.0.1", 0)
         self.ops = address_of(ops)
         async with (
-            bridge(replace(self.settings, **changes), self.chat, self.http, clock) as running,
+            bridge(
+                replace(self.settings, **changes), self.chat, self.http, clock, workshop=workshop
+            ) as running,
             serving((running.app, hooks), (running.ops, ops)),
         ):
             yield running

@@ -16,7 +16,7 @@ from bridge.kpi.rows import rows, visited
 from bridge.kpi.watch import Watch
 from bridge.sandbox.records import ContactInbox, MessageType, User
 from bridge.settings import BridgeSettings, Keep
-from bridge.store.schema import closings, messages, ratings, turns
+from bridge.store.schema import closings, messages, posts, ratings, turns
 from bridge.store.sqlite import SqliteStore
 from bridge.tables.alerts import after
 from bridge.tables.retention import DAY, forget
@@ -187,6 +187,11 @@ def rated(connection: Connection, first: int, at: float, *stars: int) -> None:
         connection.execute(insert(messages), row)
         decided = {"message": number, "at": at - 8, "action": "reply", "reason": "answered"}
         connection.execute(insert(turns), key | decided)
+        echo = {"id": 20_000 + number, "at": at - 7, "role": "bot", "contact": 0}
+        connection.execute(insert(messages), row | echo)
+        sent = {"bot": "kbtool", "account": 1, "message": number, "number": 0, "kind": "reply", "text": ""}
+        state = {"state": "sent", "begun_at": at - 7, "posted": 20_000 + number}
+        connection.execute(insert(posts), sent | state)
         connection.execute(insert(ratings), key | {"message": 10_000 + number, "at": at, "rating": given,
                                                    "words": ""})  # fmt: skip
 

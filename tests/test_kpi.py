@@ -112,8 +112,9 @@ def test_who_never_closes_begins_a_new_matter_after_a_day_of_silence() -> None:
         {"decided": [decided(1), decided(2, "handoff", "refused")]},
         {"decided": []},
         {"decided": [decided(1, "clarify", "below_threshold")]},
+        {"said": [customer(1, 0.0)]},
     ],
-    ids=["a person wrote", "handed off", "the AI was not asked", "only asked back"],
+    ids=["a person wrote", "handed off", "the AI was not asked", "only asked back", "only drafted"],
 )
 def test_what_is_no_deflection(change: dict[str, Sequence[object]]) -> None:
     assert of(replace(ANSWERED, **change))["deflection"].value == 0.0  # type: ignore[arg-type]

@@ -15,14 +15,17 @@ from bridge.improve.items import KNOWLEDGE, Item, Kind
 from bridge.speech.posts import SAID
 from bridge.store.schema import messages, posts, ratings, trace, turns
 from bridge.store.visit import visit
-from bridge.tables import handled
+from bridge.tables import drafts, handled
+from bridge.tables.fates import dealt
 from bridge.tables.trace import Step
 from kbtool.handoff import Action
 from kbtool.kpi.matters import TAKEN_OVER
+from kbtool.kpi.rows import Fate
 from kbtool.redact import redact
 
 DAYS = 90.0
 """For so long words are kept, and with them what the queue is made of."""
+OTHER = "another answer was written"
 BAD = 2
 """The best rating that is a bad one, of 5."""
 MOST = 5000
@@ -44,7 +47,11 @@ def items(connection: Connection, since: float) -> list[Item]:
     """What came up since then and nobody has seen to, newest first."""
     seen = handled.every(connection)
     told = _Told(connection, since)
-    found = [*_handoffs(connection, told, since), *_ratings(connection, told, since)]
+    found = [
+        *_drafts(connection, since),
+        *_handoffs(connection, told, since),
+        *_ratings(connection, told, since),
+    ]
     open_items = [item for item in found if item.question and item.key not in seen]
     return sorted(open_items, key=lambda item: (-item.at, item.key))[:MOST]
 
@@ -131,6 +138,32 @@ def _handoffs(connection: Connection, told: _Told, since: float) -> Iterator[Ite
             sources[0] if sources else "",
             sources,
             human=told.human(row.account, row.conversation, row.message),
+        )
+
+
+def _drafts(connection: Connection, since: float) -> Iterator[Item]:
+    """Drafts that were not sent as they were. Where the AI had nothing to say, the handoff tells of it."""
+    kinds = {Fate.EDITED: Kind.EDITED, Fate.DISCARDED: Kind.DISCARDED, Fate.OTHER: Kind.DISCARDED}
+    for draft in drafts.decided(connection, since):
+        found = dealt(draft)
+        if found is None or found.fate not in kinds:
+            continue
+        subject, asked = draft.subject, draft.drafted
+        sources = tuple(redact(source.title) for source in asked.sources)
+        yield Item(
+            kinds[found.fate],
+            subject.account,
+            subject.conversation,
+            subject.message,
+            draft.decided_at or draft.at,
+            _clean(asked.asked),
+            _clean(draft.why) or (OTHER if found.fate is Fate.OTHER else ""),
+            sources[0] if sources else "",
+            sources,
+            answer=_clean(asked.text),
+            human=_clean(draft.sent),
+            distance=None if found.changed is None else round(found.changed, 3),
+            agent=draft.agent,
         )
 
 

@@ -13,8 +13,10 @@ from bridge.events import Role
 from bridge.speech.posts import SAID
 from bridge.store.schema import closings, messages, posts, ratings, turns, usage
 from bridge.store.visit import visit
+from bridge.tables import drafts
+from bridge.tables.fates import dealt
 from kbtool.handoff import BY_WORDS_ALONE, Action
-from kbtool.kpi.rows import By, Closed, Decided, Rated, Rows, Said, Spent
+from kbtool.kpi.rows import By, Closed, Decided, Drafted, Rated, Rows, Said, Spent
 
 MARGIN = 2 * 86_400.0
 """Seconds before the time that is asked for: what had begun there is not taken for new."""
@@ -41,6 +43,7 @@ def rows(connection: Connection, since: float, now: float) -> Rows:
         rated=[
             Rated((r.account, r.conversation), r.at, r.rating) for r in _since(connection, ratings, begin)
         ],
+        drafted=list(_drafted(connection, since)),
         spent=spent(connection, now),
     )
 
@@ -112,6 +115,12 @@ def _said(connection: Connection, begin: float) -> Iterator[Said]:
 def _decided(connection: Connection, begin: float) -> Iterator[Decided]:
     for row in _since(connection, turns, begin):
         yield Decided((row.account, row.conversation), row.message, row.at, row.action, row.reason)
+
+
+def _drafted(connection: Connection, since: float) -> Iterator[Drafted]:
+    for draft in drafts.decided(connection, since):
+        if draft.decided_at is not None and (found := dealt(draft)) is not None:
+            yield Drafted(draft.decided_at, found.fate)
 
 
 def _since(connection: Connection, table: Table, begin: float) -> Sequence[Row[Any]]:

@@ -65,9 +65,10 @@ class Matter:
 
     @property
     def is_ai_alone(self) -> bool:
-        """The AI answered, nobody else did, and nothing was handed off."""
+        """The AI answered, nobody else did, nothing was handed off. A draft that nobody sent is no answer."""
         replied = any(one.action == Action.REPLY for one in self.decided)
-        return replied and not self.has_person and self.handoff is None
+        answered = any(one.by is By.AI for one in self.said)
+        return replied and answered and not self.has_person and self.handoff is None
 
     @property
     def is_small_talk(self) -> bool:
