@@ -62,9 +62,13 @@ class _Told:
     def __init__(self, connection: Connection, since: float) -> None:
         self._connection = connection
         self._since = since
-        self.questions = self._questions()
+        self._asked = self._questions()
         self.people = self._people()
         self.sources = self._sources()
+
+    def question(self, turn: Turn) -> str:
+        """Cleaned when it is wanted: most turns are of no item."""
+        return _clean(self._asked.get(turn, ""))
 
     def human(self, account: int, conversation: int, message: int) -> str:
         """What people answered next, until the customer spoke again."""
@@ -88,7 +92,7 @@ class _Told:
         found: dict[Turn, dict[int, str]] = defaultdict(dict)
         for row in self._connection.execute(query):
             found[row.account, row.turn or row.id][row.id] = row.text
-        return {turn: _clean("\n".join(texts.values())) for turn, texts in found.items()}
+        return {turn: "\n".join(texts.values()) for turn, texts in found.items()}
 
     def _people(self) -> Mapping[tuple[int, int], tuple[list[int], list[str | None]]]:
         """Ids and texts of people's messages; the customer's stand as None between them."""
@@ -121,8 +125,11 @@ class _Told:
 
 
 def _handoffs(connection: Connection, told: _Told, since: float) -> Iterator[Item]:
-    query = select(turns).where(
-        turns.c.at >= since, turns.c.action == Action.HANDOFF.value, turns.c.reason != TAKEN_OVER
+    query = (
+        select(turns)
+        .where(turns.c.at >= since, turns.c.action == Action.HANDOFF.value, turns.c.reason != TAKEN_OVER)
+        .order_by(turns.c.at.desc())
+        .limit(MOST)
     )
     for row in _once(connection.execute(query)):
         turn = (row.account, row.message)
@@ -133,7 +140,7 @@ def _handoffs(connection: Connection, told: _Told, since: float) -> Iterator[Ite
             row.conversation,
             row.message,
             row.at,
-            told.questions.get(turn, ""),
+            told.question(turn),
             row.reason,
             sources[0] if sources else "",
             sources,
@@ -192,7 +199,7 @@ def _ratings(connection: Connection, told: _Told, since: float) -> Iterator[Item
             row.conversation,
             turn[1],
             row.at,
-            told.questions.get(turn, ""),
+            told.question(turn),
             section=sources[0] if sources else "",
             sources=sources,
             answer=_answer(connection, turn),

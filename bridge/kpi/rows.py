@@ -16,12 +16,13 @@ from bridge.store.visit import visit
 from bridge.tables import drafts
 from bridge.tables.fates import dealt
 from kbtool.handoff import BY_WORDS_ALONE, Action
+from kbtool.kpi.alarm import BEFORE, LEAST_NOW, WEEK
 from kbtool.kpi.rows import By, Closed, Decided, Drafted, Rated, Rows, Said, Spent
 
 MARGIN = 2 * 86_400.0
 """Seconds before the time that is asked for: what had begun there is not taken for new."""
-_BEFORE = 9 * 7 * 86_400.0
-"""Seconds of the past that the alarm compares with (`kbtool.kpi.alarm`)."""
+_BEFORE = WEEK + BEFORE
+"""Seconds of the past that the alarm is about."""
 _ANSWERS = (Action.REPLY.value, Action.CLARIFY.value, Action.SMALLTALK.value)
 
 
@@ -40,9 +41,7 @@ def rows(connection: Connection, since: float, now: float) -> Rows:
         said=list(_said(connection, begin)),
         decided=list(_decided(connection, begin)),
         closed=[Closed((r.account, r.conversation), r.at) for r in _since(connection, closings, begin)],
-        rated=[
-            Rated((r.account, r.conversation), r.at, r.rating) for r in _since(connection, ratings, begin)
-        ],
+        rated=_rated(connection, begin),
         drafted=list(_drafted(connection, since)),
         spent=spent(connection, now),
     )
@@ -51,9 +50,10 @@ def rows(connection: Connection, since: float, now: float) -> Rows:
 def rated(connection: Connection, now: float) -> Rows:
     """As much as ratings of the last nine weeks need: what is not in a rated conversation is left out."""
     begin = now - _BEFORE
-    of = {(r.account, r.conversation) for r in _since(connection, ratings, begin)}
-    if not of:
-        return Rows()
+    given = _rated(connection, begin)
+    if sum(one.at > now - WEEK for one in given) < LEAST_NOW:
+        return Rows()  # nothing to alarm about, so nothing more is read
+    of = {one.conversation for one in given}
     every = rows(connection, begin, now)
     return Rows(
         said=[one for one in every.said if one.conversation in of],
@@ -115,6 +115,12 @@ def _said(connection: Connection, begin: float) -> Iterator[Said]:
 def _decided(connection: Connection, begin: float) -> Iterator[Decided]:
     for row in _since(connection, turns, begin):
         yield Decided((row.account, row.conversation), row.message, row.at, row.action, row.reason)
+
+
+def _rated(connection: Connection, begin: float) -> list[Rated]:
+    """Each survey once, however many bots heard of it."""
+    found = {(row.account, row.message): row for row in _since(connection, ratings, begin)}
+    return [Rated((row.account, row.conversation), row.at, row.rating) for row in found.values()]
 
 
 def _drafted(connection: Connection, since: float) -> Iterator[Drafted]:

@@ -21,7 +21,7 @@ from kbtool.kpi.figures import Figures, figures
 from kbtool.kpi.matters import matters
 from kbtool.notify import Level, Message
 
-EVERY = 1800.0
+EVERY = 3600.0
 DAY = 86_400.0
 
 
