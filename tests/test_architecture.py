@@ -31,6 +31,7 @@ LAYERS = (
         "bridge.holding",
         "bridge.signature",
         "bridge.log",
+        "bridge.pages",
     ),
     ("bridge",),
     ("kbtool.doctor",),
