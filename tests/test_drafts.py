@@ -27,8 +27,8 @@ def connection() -> Iterator[Connection]:
     metadata.create_all(engine)
     with engine.begin() as connection:
         known = {"bot": "kbtool", "account": 1, "id": 7, "status": "open", "status_at": 0.0,
-                 "has_person": False, "ended_at": 0.0, "person_at": 0.0, "episode_at": 0.0, "dify_conversation": "",
-                 "was_clarified": False, "language": ""}  # fmt: skip
+                 "has_person": False, "ended_at": 0.0, "person_at": 0.0, "episode_at": 0.0,
+                 "dify_conversation": "", "was_clarified": False, "language": ""}  # fmt: skip
         connection.execute(conversations.insert(), known)
         drafts.add(connection, subject(10), DRAFTED, 100.0)
         yield connection
@@ -37,7 +37,8 @@ def connection() -> Iterator[Connection]:
 
 def hear(connection: Connection, number: int, role: str, *, mark: str = "") -> None:
     row = {"bot": "kbtool", "account": 1, "id": number, "conversation": 7, "at": 0.0, "role": role,
-           "text": "", "verdict": "", "attachments": [], "contact": 3, "mark": mark, "state": "done"}  # fmt: skip
+           "text": "", "verdict": "", "attachments": [], "contact": 3, "mark": mark,
+           "state": "done"}  # fmt: skip
     connection.execute(messages.insert(), row)
 
 

@@ -13,8 +13,10 @@ if TYPE_CHECKING:
 _BASE = Path(__file__).parent / "base.css"
 
 
-def environment(templates: Path) -> jinja2.Environment:
-    """Templates of a folder, in which all text is escaped and a name that is not there is an error."""
+def environment(*templates: Path) -> jinja2.Environment:
+    """Templates of some folders, the first before the others; all text in them is escaped, and a name that
+    is not there is an error.
+    """
     import jinja2  # noqa: PLC0415 takes long, and values of reports are wanted without a page
 
     return jinja2.Environment(
