@@ -30,6 +30,7 @@ from bridge.kpi.watch import Watch
 from bridge.operating.metrics import Metrics
 from bridge.operating.ops import Ask, Neighbours, ask_chatwoot, create_ops
 from bridge.operating.timing import timed, watch
+from bridge.operator import operator_pages
 from bridge.operator.guard import Guard
 from bridge.routes.live import Chats, Live
 from bridge.routes.reload import Reload
@@ -100,8 +101,9 @@ async def bridge(
             beside.append(reload.run())
         app = timed(create_app(live.current, store, worker), metrics.acknowledged)
         guard = Guard()
-        queue = Queue(store, guard, workshop, clock)
-        pages = [*kpi_pages(figures, guard, live.current, clock), *queue.routes()]
+        look = operator_pages()
+        queue = Queue(store, look, guard, workshop, clock)
+        pages = [*look.routes(), *kpi_pages(figures, look, guard, live.current, clock), *queue.routes()]
         neighbours = Neighbours(lambda: _neighbours(live, chatwoot))
         ops = create_ops(
             store, worker, live.current, live.standing, metrics, neighbours, lambda: figures.latest, pages

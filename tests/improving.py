@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 from bridge.improve.page import Queue
 from bridge.kpi.page import routes as kpi_pages
 from bridge.kpi.watch import Watch
+from bridge.operator import operator_pages
 from bridge.operator.guard import Guard
 from bridge.serve import address_of, listen, serving
 from bridge.settings import BridgeSettings
@@ -168,8 +169,13 @@ def pages(config: Path) -> Iterator[str]:
         ):
             if not await store.read(lambda c: c.exec_driver_sql("SELECT count(*) FROM turns").scalar_one()):
                 await store.write(lambda c: a_week(c, now))
-            guard, watch = Guard(), Watch(store, lambda: bridge)
-            routes = [*kpi_pages(watch, guard, lambda: bridge), *Queue(store, guard, at_hand).routes()]
+            guard, watch, look = Guard(), Watch(store, lambda: bridge), operator_pages()
+            queue = Queue(store, look, guard, at_hand)
+            routes = [
+                *look.routes(),
+                *kpi_pages(watch, look, guard, lambda: bridge),
+                *queue.routes(),
+            ]
             listening = listen("127.0.0.1", 0)
             async with serving((Starlette(routes=routes), listening)):
                 address[0] = address_of(listening)

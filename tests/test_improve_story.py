@@ -63,7 +63,7 @@ def test_an_edited_draft_becomes_a_golden_question_that_the_next_run_asks(tmp_pa
 
             page = await until(listed)
             assert "draft edited" in page
-            (path,) = set(re.findall(r'href="(/queue/\w+)\?', page))
+            (path,) = set(re.findall(r'href="(/queue/\w+)"', page))
             text = (await at.http.get(f"{at.ops}{path}")).text
             assert AI in text
             assert EDITED in text

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from kbtool.golden import accepting
@@ -36,6 +37,7 @@ def test_the_pages_fit_the_screen_and_say_nothing_to_the_console(
     browser: Browser, address: str, width: int, scheme: Literal["light", "dark"]
 ) -> None:
     said: list[str] = []
+    axe = Axe()
     page = opened(browser, f"{address}/kpi", width, scheme)
     page.on("console", lambda message: said.append(message.text))
     page.on("pageerror", lambda error: said.append(str(error)))
@@ -48,6 +50,7 @@ def test_the_pages_fit_the_screen_and_say_nothing_to_the_console(
         assert page.evaluate("document.documentElement.scrollWidth") <= width, path
         assert page.evaluate(OVERFLOWING) == [], path
         assert page.evaluate(NAMELESS) == [], path
+        assert axe.run(page).response["violations"] == [], path
     assert said == []
     page.context.close()
 
@@ -87,7 +90,7 @@ def test_one_click_proposes_a_golden_question_also_without_scripts(
     expect(page.locator("#place-0")).to_be_checked()
     page.get_by_role("button", name="Propose as a golden question").click()
     (proposed,) = accepting.read(config.parent / "evals" / "proposals" / "queue.yaml", config.parent)
-    expect(page.get_by_role("status")).to_contain_text(f"kbtool golden accept {proposed.id}")
+    expect(page.locator(".notice")).to_contain_text(f"kbtool golden accept {proposed.id}")
     expect(page.get_by_role("link", name=ICELAND)).to_have_count(0)
     assert proposed.question == ICELAND
     context.close()

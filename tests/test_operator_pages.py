@@ -12,8 +12,10 @@ import httpx
 import pytest
 from typer.testing import CliRunner
 
-from bridge.operator.guard import LARGEST_FORM, is_own_name
+from bridge.operator.guard import is_own_name
 from bridge.operator.words import WORDS
+from bridge.pages.guarding import LONGEST_FORM
+from bridge.pages.languages import Language
 from kbtool.cli import app
 from kbtool.golden import accepting, load
 from kbtool.kpi.definitions import DEFINITIONS
@@ -33,7 +35,7 @@ def http(config: Path) -> Iterator[httpx.Client]:
 
 def topic_of(http: httpx.Client, question: str) -> str:
     """The path of the topic's page."""
-    found = re.search(rf'href="(/queue/\w+)\?[^"]*">{re.escape(question)}<', http.get("/queue").text)
+    found = re.search(rf'href="(/queue/\w+)[^"]*">{re.escape(question)}<', http.get("/queue").text)
     assert found, question
     return found[1]
 
@@ -91,7 +93,7 @@ def test_a_form_from_elsewhere_or_without_our_token_changes_nothing(http: httpx.
         answer = post(http, f"{path}/golden", fields, **headers)
         assert answer.status_code == 403, (fields, headers)
         assert answer.text.startswith("Refused")
-    assert post(http, f"{path}/golden", form | {"question": "x" * LARGEST_FORM}).status_code == 413
+    assert post(http, f"{path}/golden", form | {"question": "x" * LONGEST_FORM}).status_code == 413
     assert http.get(f"{path}/golden").status_code == 405
     assert not (config.parent / "evals").exists()
     assert topic_of(http, ICELAND) == path
@@ -123,8 +125,8 @@ def test_the_figures_stand_beside_their_meaning_in_both_languages(http: httpx.Cl
     for definition in DEFINITIONS:
         assert definition.title.of(language) in text
         assert definition.formula.of(language).split("'")[0] in text
-    assert f'<html lang="{language}">' in text
-    assert WORDS[language]["missed"] in text  # CSAT
+    assert f'<html lang="{language}' in text
+    assert WORDS[Language(language)]["missed"] in text  # CSAT
 
 
 @pytest.mark.parametrize("days", ["0", "-1", "99999", "x", "１", "1e3", ""])

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from urllib.parse import urlencode
 
 from starlette.concurrency import run_in_threadpool
@@ -20,8 +19,7 @@ from bridge.improve import remedies, rows
 from bridge.improve.topics import Topic, topics
 from bridge.improve.workshop import NEAREST, Near, Workshop
 from bridge.operator.guard import Guard
-from bridge.operator.look import Look, language_of
-from bridge.operator.words import WORDS
+from bridge.pages import Pages
 from bridge.store import Store
 from bridge.tables import handled
 from kbtool.contradictions import Contradiction
@@ -47,10 +45,10 @@ class Queue:
     """The pages. Without a `workshop` they show what came up, and nothing can be made of it."""
 
     store: Store
+    pages: Pages
     guard: Guard
     workshop: Workshop | None = None
     clock: Callable[[], float] = time.time
-    look: Look = field(default_factory=lambda: Look(Path(__file__).parent / "templates", {"day": _day}))
 
     def routes(self) -> list[BaseRoute]:
         return [
@@ -64,10 +62,12 @@ class Queue:
     async def _list(self, request: Request) -> Response:
         found = await self._topics()
         contradictions, why_not = await self._contradictions()
-        said, is_not = _said(request)
-        return self.look.page(
+        said, is_not = _said(request, self.pages.words(request))
+        return self.pages.render(
             request,
             "queue.html.j2",
+            here="/queue",
+            time=_time,
             topics=found[:SHOWN],
             count=len(found),
             items=sum(topic.times for topic in found),
@@ -81,18 +81,20 @@ class Queue:
     async def _one(self, request: Request) -> Response:
         topic = await self._topic(request)
         if topic is None:
-            return _to_list(GONE, request.query_params.get("lang", ""))
+            return _to_list(request, GONE)
         return await self._shown(request, topic)
 
     async def _shown(self, request: Request, topic: Topic, error: str = "") -> Response:
         """The topic's page; with the `error` of what was tried with it."""
         nearest, why_not = await self._nearest(topic)
-        words = WORDS[language_of(request)]
+        words = self.pages.words(request)
         said = words["not_done"].format(why=error) if error else ""
-        return self.look.page(
+        return self.pages.render(
             request,
             "topic.html.j2",
-            400 if error else 200,
+            status=400 if error else 200,
+            here="/queue",
+            time=_time,
             topic=topic,
             token=self.guard.token,
             said=said,
@@ -105,7 +107,7 @@ class Queue:
     async def _golden(self, request: Request, fields: dict[str, str]) -> Response:
         topic = await self._topic(request)
         if topic is None or self.workshop is None:
-            return _to_list(GONE, fields.get("lang", ""))
+            return _to_list(request, GONE)
         place = None
         try:
             if chosen := fields.get("place", ""):
@@ -116,12 +118,12 @@ class Queue:
         except KbtoolError as error:
             return await self._shown(request, topic, error.message)
         await self._see_to(topic, GOLDEN)
-        return _to_list(GOLDEN if is_new else ALREADY, fields.get("lang", ""), golden.id)
+        return _to_list(request, GOLDEN if is_new else ALREADY, golden.id)
 
     async def _stub(self, request: Request, fields: dict[str, str]) -> Response:
         topic = await self._topic(request)
         if topic is None or self.workshop is None:
-            return _to_list(GONE, fields.get("lang", ""))
+            return _to_list(request, GONE)
         title, answer = fields.get("title", ""), fields.get("answer", "")
         try:
             path = await run_in_threadpool(remedies.stub, self.workshop, topic, title, answer, self.clock())
@@ -129,14 +131,14 @@ class Queue:
             return await self._shown(request, topic, error.message)
         await self._see_to(topic, STUB)
         shown = path.relative_to(self.workshop.root) if path.is_relative_to(self.workshop.root) else path
-        return _to_list(STUB, fields.get("lang", ""), str(shown))
+        return _to_list(request, STUB, str(shown))
 
-    async def _dismiss(self, request: Request, fields: dict[str, str]) -> Response:
+    async def _dismiss(self, request: Request, _: dict[str, str]) -> Response:
         topic = await self._topic(request)
         if topic is None:
-            return _to_list(GONE, fields.get("lang", ""))
+            return _to_list(request, GONE)
         await self._see_to(topic, DISMISSED)
-        return _to_list(DISMISSED, fields.get("lang", ""))
+        return _to_list(request, DISMISSED)
 
     async def _see_to(self, topic: Topic, by: str) -> None:
         now, keys = self.clock(), [item.key for item in topic.items]
@@ -176,20 +178,21 @@ def _chosen(nearest: Sequence[Near], number: str) -> Near | None:
     return nearest[int(number)] if number.isdecimal() and int(number) < min(NEAREST, len(nearest)) else None
 
 
-def _to_list(done: str, language: str, what: str = "") -> Response:
-    query = {"done": done} | ({"what": what} if what else {}) | ({"lang": language} if language else {})
+def _to_list(request: Request, done: str, what: str = "") -> Response:
+    """The list, in the language that was asked for, saying what was done."""
+    query = {"done": done} | ({"what": what} if what else {}) | dict(request.query_params)
     return RedirectResponse(f"/queue?{urlencode(query)}", 303)
 
 
-def _said(request: Request) -> tuple[str, bool]:
+def _said(request: Request, words: Mapping[str, str]) -> tuple[str, bool]:
     """What was done before this page was come back to, and whether nothing was. A link says no more than
     which of our sentences it is, and of what: anybody can write a link.
     """
     done, what = request.query_params.get("done", ""), request.query_params.get("what", "")
     if done not in _SAID or (what and not _NAME.fullmatch(what)):
         return "", False
-    return WORDS[language_of(request)][_SAID[done]].format(what=what), done == GONE
+    return words[_SAID[done]].format(what=what), done == GONE
 
 
-def _day(at: float) -> str:
-    return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%d}"
+def _time(at: float) -> datetime:
+    return datetime.fromtimestamp(at, UTC)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -12,7 +11,7 @@ from starlette.routing import BaseRoute, Route
 
 from bridge.kpi.watch import Watch
 from bridge.operator.guard import Guard
-from bridge.operator.look import Look, language_of
+from bridge.pages import Pages, language_of
 from bridge.settings import BridgeSettings
 from kbtool.kpi.shown import rows
 
@@ -22,22 +21,22 @@ LONGEST = 88
 
 def routes(
     watch: Watch,
+    pages: Pages,
     guard: Guard,
     current: Callable[[], BridgeSettings],
     clock: Callable[[], float] = time.time,
 ) -> list[BaseRoute]:
-    look = Look(Path(__file__).parent / "templates")
-
     async def show(request: Request) -> Response:
         kpi = current().kpi
         asked = request.query_params.get("days", "")
         days = min(LONGEST, max(1, int(asked))) if asked.isdecimal() and len(asked) < 4 else kpi.days
         found = await watch.figures(clock(), days)
-        return look.page(
+        return pages.render(
             request,
             "kpi.html.j2",
+            here="/kpi",
             figures=found,
-            rows=rows(found, kpi.targets, language_of(request)),
+            rows=rows(found, kpi.targets, language_of(request).value),
             days=days,
             periods=sorted({7, 28, 84, kpi.days}),
         )

@@ -13,26 +13,22 @@ import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from ipaddress import ip_address
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import urlsplit
 
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from bridge import log
+from bridge.pages import form_of, headers, is_own
 from kbtool.errors import Unavailable
 
 Page = Callable[[Request], Awaitable[Response]]
 TOKEN = "token"
-LARGEST_FORM = 100_000
-"""Bytes."""
-HEADERS = {
-    "cache-control": "no-store",
-    "cross-origin-opener-policy": "same-origin",
-    "cross-origin-resource-policy": "same-origin",
-    # With none at all, a browser would not say where a form came from.
-    "referrer-policy": "same-origin",
-    "x-content-type-options": "nosniff",
-    "x-frame-options": "DENY",
+_HEADERS = {
+    **headers(),
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "X-Frame-Options": "DENY",
 }
 
 
@@ -52,7 +48,7 @@ class Guard:
                 answer = await show(request)
             except Unavailable as error:
                 answer = PlainTextResponse(f"{error.message}\n", 503)
-            answer.headers.update(HEADERS)
+            answer.headers.update(_HEADERS)
             return answer
 
         return guarded
@@ -61,12 +57,11 @@ class Guard:
         """`take` with the form's fields, where the form is ours."""
 
         async def guarded(request: Request) -> Response:
-            body = await _body(request)
-            if body is None:
-                return _refused(request, "the form is too large", 413)
-            fields = dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
-            if not is_from_here(request):
+            if not is_own(request):
                 return _refused(request, "the form came from another site")
+            fields = await form_of(request)
+            if fields is None:
+                return _refused(request, "this is no form of ours, or one that is too large", 413)
             if not hmac.compare_digest(fields.get(TOKEN, "").encode(), self.token.encode()):
                 return _refused(request, "the page is an old one: load it again")
             return await take(request, fields)
@@ -83,22 +78,6 @@ def is_own_name(host: str) -> bool:
         return False
 
 
-def is_from_here(request: Request) -> bool:
-    """Whether the browser says that the form stood on this page's own address. Browsers always say it."""
-    origin = request.headers.get("origin", "")
-    return origin == f"{request.url.scheme}://{request.headers.get('host', '')}"
-
-
 def _refused(request: Request, why: str, status: int = 403) -> Response:
     log.problem("page_refused", path=request.url.path, why=why)
-    return PlainTextResponse(f"Refused: {why}\n", status, HEADERS)
-
-
-async def _body(request: Request) -> bytes | None:
-    parts, size = [], 0
-    async for part in request.stream():
-        size += len(part)
-        if size > LARGEST_FORM:
-            return None
-        parts.append(part)
-    return b"".join(parts)
+    return PlainTextResponse(f"Refused: {why}\n", status, _HEADERS)

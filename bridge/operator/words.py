@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from bridge.pages.languages import Language
+
 _EN = {
     "skip": "Skip to the content",
+    "pages": "Pages",
     "figures": "Key figures",
     "queue": "Improvement queue",
     "language": "中文",
@@ -32,7 +35,7 @@ _EN = {
     "topics": "{topics} topics, {items} times in {days} days, the weightiest first",
     "no_topics": "Nothing is open. What people have to do, or customers rate badly, comes up here.",
     "near": "near",
-    "latest": "last on {day}",
+    "latest": "last",
     "kind_edited": "draft edited",
     "kind_discarded": "draft discarded",
     "kind_unanswered": "not answered",
@@ -75,6 +78,7 @@ _EN = {
 }
 _ZH = {
     "skip": "跳到正文",
+    "pages": "页面",
     "figures": "关键指标",
     "queue": "改进队列",
     "language": "English",
@@ -99,7 +103,7 @@ _ZH = {
     "topics": "{topics} 个主题，{days} 天内共 {items} 次，最重要的在前",
     "no_topics": "没有待处理的内容。需要人工处理的或评分低的问题会出现在这里。",
     "near": "接近",
-    "latest": "最近一次 {day}",
+    "latest": "最近一次",
     "kind_edited": "草稿被修改",
     "kind_discarded": "草稿被弃用",
     "kind_unanswered": "未能回答",
@@ -138,4 +142,4 @@ _ZH = {
     "gone": "该主题已处理，或已并入其他主题。",
     "not_done": "未完成：{why}",
 }
-WORDS: Mapping[str, Mapping[str, str]] = {"en": _EN, "zh": _ZH}
+WORDS: Mapping[Language, Mapping[str, str]] = {Language.ENGLISH: _EN, Language.CHINESE: _ZH}
