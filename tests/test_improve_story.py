@@ -12,6 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from bridge.improve.items import Kind
+from bridge.improve.remedies import golden_of
 from bridge.improve.rows import OTHER, visited
 from bridge.kpi.rows import rows
 from bridge.sandbox.records import ContactInbox, User
@@ -22,6 +23,8 @@ from bridge.tables.trace import Subject
 from kbtool.cli import app
 from kbtool.cli.bridge.workshop import workshop
 from kbtool.config import load
+from kbtool.golden import accepting
+from kbtool.golden import load as load_golden
 from kbtool.kpi.rows import Fate
 from tests.bridging import Said, Stand, stand
 from tests.improving import project
@@ -111,6 +114,50 @@ def test_another_answer_is_a_discarded_draft_and_what_was_pasted_is_none_of_the_
         assert item.agent == person(at).id
 
     run(scenario())
+
+
+def test_without_the_knowledge_base_at_hand_the_queue_shows_and_dismisses_only(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with stand(tmp_path, DIFY) as at, at.bridge():
+            visit = at.ask("I want to talk to a human")
+            await at.until(lambda: at.status(visit) == "open")
+            (path,) = re.findall(r'href="(/queue/\w+)"', (await at.http.get(f"{at.ops}/queue")).text)
+            text = (await at.http.get(f"{at.ops}{path}")).text
+            assert "nothing can be written" in text
+            assert f"{path}/golden" not in text
+            (token,) = set(re.findall(r'name="token" value="([^"]+)"', text))
+            for what, done in (
+                ("golden", "gone"),
+                ("stub", "gone"),
+                ("dismiss", "dismissed"),
+                ("dismiss", "gone"),
+            ):
+                answer = await at.http.post(
+                    f"{at.ops}{path}/{what}", data={"token": token}, headers={"origin": at.ops}
+                )
+                assert answer.headers["location"] == f"/queue?done={done}"
+
+    run(scenario())
+
+
+def test_proposals_are_accepted_into_a_golden_file_and_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "kb.toml").write_text("", encoding="utf-8")
+    kbtool = CliRunner()
+    assert "Nothing is proposed" in kbtool.invoke(app, ["golden", "accept"]).output
+    for question in (ASKED, "Do you ship to Norway?"):
+        accepting.add(tmp_path / "evals/proposals/queue.yaml", golden_of(question, None), tmp_path)
+    listed = kbtool.invoke(app, ["golden", "accept"]).output
+    assert "no page answers it" in listed
+    assert "2 proposals" in listed
+    refused = kbtool.invoke(app, ["golden", "accept", "--all", "--into", "notes.yaml"])
+    assert "notes.yaml is no golden file" in str(refused.exception)
+    assert (
+        "2 questions moved to evals/accepted.yaml" in kbtool.invoke(app, ["golden", "accept", "--all"]).output
+    )
+    assert len(load_golden(tmp_path, ["evals/*.yaml"]).questions) == 2
 
 
 @pytest.mark.parametrize(
