@@ -127,8 +127,8 @@ def test_without_the_knowledge_base_at_hand_the_queue_shows_and_dismisses_only(t
             assert f"{path}/golden" not in text
             (token,) = set(re.findall(r'name="token" value="([^"]+)"', text))
             for what, done in (
-                ("golden", "gone"),
-                ("stub", "gone"),
+                ("golden", "nowhere"),
+                ("stub", "nowhere"),
                 ("dismiss", "dismissed"),
                 ("dismiss", "gone"),
             ):

@@ -29,13 +29,15 @@ DAYS = 28
 SHOWN = 100
 CONTRADICTIONS = 20
 DAY = 86_400.0
-GOLDEN, STUB, DISMISSED, ALREADY, GONE = "golden", "stub", "dismissed", "already", "gone"
+GOLDEN, STUB, DISMISSED, ALREADY = "golden", "stub", "dismissed", "already"
+GONE, NOWHERE = "gone", "nowhere"
 _SAID = {
     GOLDEN: "done_golden",
     STUB: "done_stub",
     DISMISSED: "done_dismissed",
     ALREADY: "already",
     GONE: "gone",
+    NOWHERE: "no_workshop",
 }
 _NAME = re.compile(r"[\w./-]{1,200}")
 
@@ -107,7 +109,7 @@ class Queue:
     async def _golden(self, request: Request, fields: dict[str, str]) -> Response:
         topic = await self._topic(request)
         if topic is None or self.workshop is None:
-            return _to_list(request, GONE)
+            return _to_list(request, GONE if self.workshop else NOWHERE)
         place = None
         try:
             if chosen := fields.get("place", ""):
@@ -123,7 +125,7 @@ class Queue:
     async def _stub(self, request: Request, fields: dict[str, str]) -> Response:
         topic = await self._topic(request)
         if topic is None or self.workshop is None:
-            return _to_list(request, GONE)
+            return _to_list(request, GONE if self.workshop else NOWHERE)
         title, answer = fields.get("title", ""), fields.get("answer", "")
         try:
             path = await run_in_threadpool(remedies.stub, self.workshop, topic, title, answer, self.clock())
@@ -191,7 +193,7 @@ def _said(request: Request, words: Mapping[str, str]) -> tuple[str, bool]:
     done, what = request.query_params.get("done", ""), request.query_params.get("what", "")
     if done not in _SAID or (what and not _NAME.fullmatch(what)):
         return "", False
-    return words[_SAID[done]].format(what=what), done == GONE
+    return words[_SAID[done]].format(what=what), done in {GONE, NOWHERE}
 
 
 def _time(at: float) -> datetime:
