@@ -12,12 +12,17 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from sqlalchemy import create_engine
 
 from bridge.improve.export import to_csv, to_jsonl
 from bridge.improve.items import Item, Kind
+from bridge.improve.rows import items
 from bridge.improve.topics import HALF_LIFE, topics
+from bridge.store.schema import metadata
+from bridge.tables import drafts
+from bridge.tables.trace import Subject
 from kbtool import page_stub
 from kbtool.chunk import split
 from kbtool.contradictions import contradictions
@@ -29,6 +34,7 @@ from kbtool.likeness import ALIKE, RELATED, likeness
 from kbtool.model import Document, Page
 from kbtool.model import Kind as Form
 from kbtool.redact import redact
+from tests.improving import Happened
 
 DAY = 86_400.0
 NOW = 1000 * DAY
@@ -156,6 +162,34 @@ def test_no_address_phone_or_order_number_leaves_in_any_column(private: list[str
             assert one not in text
 
 
+@settings(max_examples=20)
+@given(st.lists(PRIVATE, min_size=7, max_size=7, unique=True))
+def test_no_address_phone_or_order_number_leaves_the_store(private: list[str]) -> None:
+    """Wherever it stands there: in a question, a section, a person's answer, a draft, a rating."""
+    texts = [f"see {one} please" for one in private]
+    engine = create_engine("sqlite://")
+    metadata.create_all(engine)
+    with engine.begin() as connection:
+        happened = Happened(connection, NOW)
+        happened.turn(texts[0], "handoff", "refused", human=texts[1], section=texts[2])
+        rated = happened.turn("how much is it", "reply", "answered")
+        happened.rated(rated, 1, redact(texts[3]))  # as `tables/ratings.py` keeps it
+        subject = Subject("kbtool", 1, 99, 990)
+        source = drafts.Source(texts[2])
+        drafts.add(
+            connection, subject, drafts.Drafted(texts[4], texts[5], "reply", "", sources=(source,)), NOW
+        )
+        person = Subject("kbtool", 1, 99, 991)
+        drafts.answered(connection, person, texts[6], "", 3, NOW)
+        found = items(connection, 0.0)
+    engine.dispose()
+    assert {one.kind for one in found} >= {Kind.UNANSWERED, Kind.RATING}
+    assert len(found) == 3
+    for text in (repr(found), repr(topics(found, NOW)), to_jsonl(topics(found, NOW))):
+        for one in private:
+            assert one not in text
+
+
 @given(st.text(max_size=80))
 def test_redacting_twice_changes_nothing_more(text: str) -> None:
     assert redact(redact(text)) == redact(text)
@@ -261,6 +295,7 @@ def test_an_id_that_means_something_else_already_is_refused_and_nothing_changes(
 IDS = st.lists(st.from_regex(r"[a-z]{3,8}", fullmatch=True), unique=True, min_size=1, max_size=6)
 
 
+@settings(max_examples=30)
 @given(IDS, st.data())
 def test_accepting_some_leaves_exactly_the_others(ids: list[str], data: st.DataObject) -> None:
     import tempfile
