@@ -9,7 +9,7 @@ PIP_FLAGS := --quiet --disable-pip-version-check --no-compile
 INSTALLED := .venv/.installed
 INSTALLED_DEV := .venv/.installed-dev
 
-.PHONY: demo test check format bench soak mutate-rules clean
+.PHONY: demo test check format reference bench soak mutate-rules clean
 
 demo: $(INSTALLED)
 	@$(BIN)/kbtool demo
@@ -27,6 +27,10 @@ check: $(INSTALLED_DEV)
 format: $(INSTALLED_DEV)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+# docs/reference: what tests/test_reference.py wants after a change of a command, a key or a variable.
+reference: $(INSTALLED_DEV)
+	$(BIN)/python -m docs.reference.write
 
 bench: $(INSTALLED_DEV)
 	$(BIN)/python benchmarks/startup.py
