@@ -111,8 +111,11 @@ def chunk(
                 elif page.outline and page.outline.sections:
                     sys.stdout.write("".join(_lines(page.outline)))
     if not as_json:
+        from kbtool.cli.show import number
+
         typer.echo(
-            f"\n{seen.documents} documents, {seen.sections} sections, {seen.children} subsections"
+            f"\n{number(seen.documents, 'document')}, {number(seen.sections, 'section')},"
+            f" {number(seen.children, 'subsection')}"
             + (f": {html}" if html else "; columns are characters and subsections")
         )
     _report(seen.skipped, seen.notes)
