@@ -38,6 +38,7 @@ def commands() -> Iterator[tuple[str, Any]]:
 def page() -> str:
     """Every command with its arguments and options."""
     lines = HEAD.format(written=WRITTEN).splitlines()
+    lines += ["", *table(("command", "what it does"), [_summary(*one) for one in commands()])]
     for name, command in commands():
         arguments = [one for one in command.params if one.param_type_name == "argument"]
         options = [one for one in command.params if one.param_type_name == "option" and not one.hidden]
@@ -47,6 +48,11 @@ def page() -> str:
         if rows:
             lines += ["", *table(("", "", "default"), rows)]
     return "\n".join(lines) + "\n"
+
+
+def _summary(name: str, command: Any) -> tuple[str, str]:
+    first, _, _ = inspect.cleandoc(command.help or "").partition("\n\n")
+    return f"[`{name}`](#{name.replace(' ', '-')})", first
 
 
 def _argument(one: Any) -> str:
