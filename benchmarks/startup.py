@@ -1,4 +1,4 @@
-"""How long `kbtool --help` takes beside a bare typer application with as many commands.
+"""How long `kbtool --help` takes beside a bare typer application with as many commands in as many groups.
 
     python -m benchmarks.startup        (or: make bench)
 
@@ -14,9 +14,14 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+
+import typer
 
 from benchmarks.result import Finding, Line, spread, told
+from kbtool.cli import app
 
 # Byte code is cached, as it is wherever the program is installed.
 ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
@@ -24,12 +29,33 @@ BARE = '''
 import typer
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
-for name in ("demo", "init", "clean", "chunk", "ingest", "tune", "golden", "eval", "embedded"):
+groups = {}
+for name in %r:
     def command(config: str = "kb.toml", as_json: bool = False) -> None:
         """A command."""
-    app.command(name)(command)
+    *path, last = name.split()
+    group = app
+    for at in range(len(path)):
+        if tuple(path[: at + 1]) not in groups:
+            groups[tuple(path[: at + 1])] = typer.Typer()
+            group.add_typer(groups[tuple(path[: at + 1])], name=path[at])
+        group = groups[tuple(path[: at + 1])]
+    group.command(last)(command)
 app()
 '''
+
+
+def commands() -> list[str]:
+    """Of kbtool, each by its whole name."""
+
+    def walk(command: Any, *names: str) -> Iterator[str]:
+        if hasattr(command, "commands"):
+            for name, inner in command.commands.items():
+                yield from walk(inner, *names, name)
+        else:
+            yield " ".join(names)
+
+    return list(walk(typer.main.get_command(app)))
 
 
 def seconds(command: list[str], folder: Path) -> float:
@@ -44,7 +70,7 @@ def seconds(command: list[str], folder: Path) -> float:
 def measure(given: argparse.Namespace) -> Finding:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        (folder / "bare.py").write_text(BARE, encoding="utf-8")
+        (folder / "bare.py").write_text(BARE % (commands(),), encoding="utf-8")
         ours = [sys.executable, "-c", "from kbtool.cli import main; main()", "--help"]
         bare = [sys.executable, "bare.py", "--help"]
         seconds(ours, folder), seconds(bare, folder)  # warm the byte-code caches

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kbtool.cli.options import DEFAULT_CONFIG, Config, Json
-from kbtool.model import Kind, Note, Skipped
+from kbtool.kind import Kind
 
 if TYPE_CHECKING:
     from kbtool.codec import Outline
     from kbtool.config import Settings
     from kbtool.corpus import Event, Prepared
+    from kbtool.model import Note, Skipped
     from kbtool.prepare import Part
     from kbtool.tidy import TidyTree
 
@@ -42,6 +43,7 @@ def clean(
 ) -> None:
     """Write the cleaned pages as Markdown, and a report of what each rule removed."""
     from kbtool.exports.catalog import REPORT
+    from kbtool.model import Note, Skipped
     from kbtool.prepare import Part
     from kbtool.tidy import TidyTree
 
@@ -145,6 +147,8 @@ class _Seen:
         self.documents = self.sections = self.children = 0
 
     def pages(self, events: Iterator[Event]) -> Iterator[Prepared]:
+        from kbtool.model import Note, Skipped
+
         for event in events:
             if isinstance(event, Skipped):
                 self.skipped.append(event)
