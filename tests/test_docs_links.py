@@ -7,10 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from kbtool.config import Dify
+from docs.reference.configuration import keys, tables
+from kbtool.config import Dify, Settings
 from tests.documents import ROOT, anchors, blocks, code, documents, prose
 
 DOCUMENTS = documents()
+KEYS = {f"[{header.strip('[]')}]": {key.name for key in keys(of)} for header, of in tables(Settings)} | {
+    "[bridge.routes]": set(),
+    "[metadata]": set(),
+}
 OURS = ("kbtool/", "bridge/", "tests/", "docs/", "benchmarks/", "corpora/", "deploy/")
 
 
@@ -35,6 +40,16 @@ def test_every_path_of_the_repository_that_is_named_is_there(document: str) -> N
     for named in code(text):
         if named.startswith(OURS) and re.fullmatch(r"[\w./-]+", named) and named != Dify().embedding_provider:
             assert (ROOT / named).exists(), named
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_every_key_that_is_named_with_its_table_is_in_kb_toml(document: str) -> None:
+    for named in code((ROOT / document).read_text(encoding="utf-8")):
+        found = re.fullmatch(r"(\[[a-z_.]+\])(?: ([a-z_]+))?", named)
+        if found:
+            table, key = found[1], found[2]
+            assert table in KEYS, table
+            assert not key or key in KEYS[table], named
 
 
 def test_every_page_can_be_reached_from_the_readme() -> None:
