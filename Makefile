@@ -9,7 +9,7 @@ PIP_FLAGS := --quiet --disable-pip-version-check --no-compile
 INSTALLED := .venv/.installed
 INSTALLED_DEV := .venv/.installed-dev
 
-.PHONY: demo test check format bench soak mutate-rules clean
+.PHONY: demo test check format reference bench soak mutate-rules clean
 
 demo: $(INSTALLED)
 	@$(BIN)/kbtool demo
@@ -28,15 +28,14 @@ format: $(INSTALLED_DEV)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+# docs/reference: what tests/test_reference.py wants after a change of a command, a key or a variable.
+reference: $(INSTALLED_DEV)
+	$(BIN)/python -m docs.reference.write
+
+# All comparisons of the documents, about an hour; an interrupted one goes on. BENCH=--short shows in some minutes that
+# all of them work, BENCH=--readme puts the figures into the documents (python -m benchmarks --help).
 bench: $(INSTALLED_DEV)
-	$(BIN)/python benchmarks/startup.py
-	$(BIN)/python benchmarks/size.py
-	$(BIN)/python benchmarks/sync.py
-	$(BIN)/python benchmarks/engine.py
-	$(BIN)/python benchmarks/evaluate.py
-	$(BIN)/python -m benchmarks.threshold
-	$(BIN)/python -m benchmarks.ingest
-	$(BIN)/python -m benchmarks.bridge
+	$(BIN)/python -m benchmarks $(BENCH)
 
 # The simulations of the verdict and of the threshold with 1,000 worlds a case: more than an hour. Then the bridge:
 # 10,000 webhooks that are wrong, and it must take every one; killed 200 times on SQLite, and 50 times as one of

@@ -1,6 +1,6 @@
 """How fast the bridge is, and what it holds: beside a bare endpoint, and beside a probe that makes its calls.
 
-    python -m benchmarks.bridge [--rounds 7] [--messages 640] [--soak] [--readme]       (or: make bench)
+    python -m benchmarks.bridge [--rounds 7] [--messages 640] [--soak]       (or: make bench)
 
 Five processes: the load generator, light fakes of Chatwoot and Dify (one process), the bridge as shipped but
 for its merge window, a FastAPI endpoint that does one durable insert, and a probe of 100 lines on aiohttp and
@@ -20,8 +20,9 @@ from pathlib import Path
 
 from httpx_aiohttp import HttpxAiohttpClient
 
-from benchmarks.bridge_run import ACK_LIMIT, ROOT, Bench, Burst, Running, process, quantile
-from benchmarks.bridge_table import Figures, replace, table
+from benchmarks.bridge_run import ACK_LIMIT, Bench, Burst, Running, process, quantile
+from benchmarks.bridge_table import Figures, lines, table
+from benchmarks.result import Finding, told
 
 CHATWOOT_AND_DIFY = ("show", "list", "post", "status", "typing", "labels", "ask")
 WAITING = 1000
@@ -86,7 +87,7 @@ async def remember(bench: Bench, own: Figures, bridge: Running, marks: Sequence[
         own.add(f"rss {mark:,}", bridge.megabytes)
 
 
-async def measure(own: Figures, folder: Path, *, soak: bool) -> None:
+async def rounds(own: Figures, folder: Path, *, soak: bool) -> None:
     log = folder / "log"
     with ExitStack() as stack:
 
@@ -117,22 +118,18 @@ async def measure(own: Figures, folder: Path, *, soak: bool) -> None:
             await remember(bench, own, fresh, (1_000, 10_000, 100_000) if soak else (1_000, 10_000))
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=7)
+def measure(given: argparse.Namespace) -> Finding:
+    own = Figures(1, 64, 16) if given.short else Figures(given.rounds, given.messages, given.senders)
+    with tempfile.TemporaryDirectory(prefix="kbtool-bench-") as folder:
+        asyncio.run(rounds(own, Path(folder), soak=given.soak))
+    return Finding(lines(own), table(own), "docs/benchmarks.md")
+
+
+def more(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--messages", type=int, default=640)
     parser.add_argument("--senders", type=int, default=64)
     parser.add_argument("--soak", action="store_true", help="memory up to 100,000 messages")
-    parser.add_argument("--readme", action="store_true", help="put the table into README.md")
-    given = parser.parse_args()
-    own = Figures(given.rounds, given.messages, given.senders)
-    with tempfile.TemporaryDirectory(prefix="kbtool-bench-") as folder:
-        asyncio.run(measure(own, Path(folder), soak=given.soak))
-    text = table(own)
-    print(text)
-    if given.readme:
-        replace(ROOT / "README.md", text)
 
 
 if __name__ == "__main__":
-    main()
+    told(__doc__, measure, rounds=7, more=more)

@@ -1,6 +1,6 @@
 """What an evaluation costs: asking beside a bare loop, and judging with a year of runs behind it.
 
-    python benchmarks/evaluate.py [--questions 500] [--rounds 7]        (or: make bench)
+    python -m benchmarks.evaluate [--questions 500] [--rounds 7]        (or: make bench)
 
 **Asking.** A server in a process of its own answers each search after 50 ms with ten chunks. The same
 questions go to it at concurrency 8 twice a round, in turn: through `Asker`, which parses, resolves and writes
@@ -31,9 +31,8 @@ from typing import Any
 import uvicorn
 from httpx_aiohttp import HttpxAiohttpClient
 
-sys.path.insert(0, str(Path(__file__).parent.parent))
-
 from benchmarks.ingest_measure import run as measure_command
+from benchmarks.result import ROOT, Finding, Line, spread, told
 from kbtool.dify.client import DifyClient
 from kbtool.dify.objects import RetrievalProfile
 from kbtool.dify.wire.retrieval import retrieve
@@ -100,10 +99,8 @@ class Times:
     cpu: list[float]
 
     def say(self, what: str, count: int) -> None:
-        clock = statistics.median(self.clock)
-        spread = f"{min(self.clock):.2f}–{max(self.clock):.2f}"
         cpu = 1000 * statistics.median(self.cpu) / count
-        print(f"  {what:<12}{clock:6.2f} s ({spread}), {cpu:.2f} ms of CPU a question")
+        print(f"  {what:<12}{spread(self.clock, 2)} s, {cpu:.2f} ms of CPU a question")
 
 
 async def ask_with_kbtool(address: str, asked: list[Golden], folder: Path) -> None:
@@ -132,7 +129,7 @@ async def ask_bare(address: str, asked: list[Golden]) -> None:
         assert sum(await asyncio.gather(*(worker() for _ in range(CONCURRENCY)))) == len(asked)
 
 
-def asking(count: int, rounds: int) -> None:
+def asking(count: int, rounds: int) -> Line:
     asked = questions(count)
     ours, bare = Times([], []), Times([], [])
     with socket.create_server(("127.0.0.1", 0)) as listening:
@@ -160,8 +157,8 @@ def asking(count: int, rounds: int) -> None:
     ours.say("kbtool", count)
     bare.say("bare HTTPX", count)
     ratios = [a / b for a, b in zip(ours.clock, bare.clock, strict=True)]
-    ratio, spread = statistics.median(ratios), f"{min(ratios):.3f}–{max(ratios):.3f}"
-    print(f"  ratio       {ratio:6.3f}   ({spread}), bound {ASKING_BOUND}")
+    what = f"asking {count} golden questions, beside a bare HTTPX loop, eight at a time"
+    return Line(what, spread(ratios, 2, " ×"), f"{ASKING_BOUND} ×")
 
 
 def project(folder: Path, count: int) -> None:
@@ -193,12 +190,11 @@ def command(*arguments: str) -> list[str]:
     return ["env", "-u", "PYTHONDONTWRITEBYTECODE", sys.executable, "-m", "kbtool", *arguments]
 
 
-def judging(count: int, rounds: int) -> None:
-    root = Path(__file__).parent.parent
+def judging(count: int, rounds: int) -> tuple[Line, Line]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         project(folder, count)
-        (folder / "kbtool").symlink_to(root / "kbtool")
+        (folder / "kbtool").symlink_to(ROOT / "kbtool")
         measure_command(command("ingest", "--yes"), cwd=folder)
         measure_command(command("eval", "run", "--json"), cwd=folder)
         measure_command(command("eval", "pin", "--why", "bench"), cwd=folder)
@@ -213,22 +209,32 @@ def judging(count: int, rounds: int) -> None:
                 (earlier / file).write_text(json.dumps(content), encoding="utf-8")
         costs = [measure_command(command("eval", "report"), cwd=folder) for _ in range(rounds)]
         size = (first / "report.html").stat().st_size
-    wall = sorted(cost.wall for cost in costs)
-    cpu = statistics.median(cost.cpu for cost in costs)
+        outcome = json.loads((first / "outcome.json").read_text(encoding="utf-8"))
+        if len(outcome["questions"]) != count:
+            raise SystemExit(f"{len(outcome['questions'])} questions were judged, not {count}")
     peak = max(cost.largest for cost in costs) / 1e6
     print(f"judging {count} questions with {RUNS} runs on disk: `kbtool eval report`, the whole process")
-    clock = f"{statistics.median(wall):.2f} s ({wall[0]:.2f}–{wall[-1]:.2f})"
-    print(f"  clock {clock}, CPU {cpu:.2f} s, bound {JUDGING_SECONDS:.0f} s")
-    print(f"  peak {peak:.0f} MB, bound {JUDGING_MB}; report {size / 1e3:,.0f} kB, bound 1,500")
+    print(f"  clock {spread([cost.wall for cost in costs], 2)} s; report {size / 1e3:,.0f} kB, bound 1,500")
+    cpu = spread([cost.cpu for cost in costs], 1, " s")
+    what = f"judging {count} questions with a year of runs, as a process"
+    return (
+        Line(f"{what}: CPU", cpu, f"{JUDGING_SECONDS:.0f} s"),
+        Line("the same: peak memory", f"{peak:.0f} MB", f"{JUDGING_MB} MB"),
+    )
+
+
+def measure(given: argparse.Namespace) -> Finding:
+    count, rounds = (40, 1) if given.short else (given.questions, given.rounds)
+    return Finding((asking(count, rounds), *judging(count, rounds)))
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--questions", type=int, default=500)
-    parser.add_argument("--rounds", type=int, default=7)
-    chosen = parser.parse_args()
-    asking(chosen.questions, chosen.rounds)
-    judging(chosen.questions, chosen.rounds)
+    told(
+        __doc__,
+        measure,
+        rounds=7,
+        more=lambda parser: parser.add_argument("--questions", type=int, default=500),
+    )
 
 
 if __name__ == "__main__":

@@ -1,13 +1,13 @@
 """How long reading, cleaning and chunking a large export takes, beside tools that only split or only convert.
 
     python -m benchmarks.ingest                        (or: make bench; about half an hour)
-    python -m benchmarks.ingest --pages 300 --rounds 1 --no-write
+    python -m benchmarks.ingest --pages 300 --rounds 1
     python -m benchmarks.ingest --html-folder FOLDER   real HTML pages in place of generated ones
 
 A Notion export of 10,000 pages is generated once (ingest_export.py); peers are installed from the package
 index into environments of their own (peers/). Every round runs every tool once, so that a slow minute of the
 machine meets all of them; figures are medians over the rounds, with the smallest and the largest. Before
-anything is timed, each result is checked. The table goes into README.md between its markers.
+anything is timed, each result is checked.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from benchmarks import ingest_html, ingest_table
 from benchmarks.ingest_checks import CHECKS, passed
@@ -28,8 +27,8 @@ from benchmarks.ingest_export import plan, save, write
 from benchmarks.ingest_measure import Cost, run
 from benchmarks.ingest_words import count
 from benchmarks.peers.install import Peer, install, peers
+from benchmarks.result import ROOT, Finding, told
 
-ROOT = Path(__file__).parent.parent
 SEED = 1
 CHANGED = 17  # the page that is edited between the first run and the second
 LIMIT = 4.0  # seconds of splitting that a peer gets in each round; LangChain's header splitter has no limit
@@ -139,8 +138,9 @@ def judged(folder: Path, out: Path) -> ingest_html.Kept:
     )
 
 
-def main() -> None:
-    given = arguments()
+def measure(given: argparse.Namespace) -> Finding:
+    if given.short:
+        given.pages, given.html_pages, given.rounds = 100, 5, 1
     cache: Path = given.cache.absolute()
     cache.mkdir(parents=True, exist_ok=True)
     installed, left_out = [], []
@@ -202,26 +202,19 @@ def main() -> None:
         names={peer.splits or peer.converts: f"{peer.name} {peer.version}" for peer in installed},
         left_out=left_out,
     )
-    text = ingest_table.table(result)
-    print(text)
-    if given.write:
-        ingest_table.replace(ROOT / "README.md", text)
+    return Finding(ingest_table.lines(result), ingest_table.table(result), "docs/benchmarks.md")
 
 
 def say(what: str) -> None:
     sys.stderr.write(f"{what}\n")
 
 
-def arguments() -> Any:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+def more(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--pages", type=int, default=10_000)
-    parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--html-pages", type=int, default=100)
     parser.add_argument("--html-folder", type=Path, help="a folder of real Notion HTML pages")
     parser.add_argument("--cache", type=Path, default=ROOT / ".kbtool" / "benchmarks")
-    parser.add_argument("--no-write", dest="write", action="store_false", help="leave README.md alone")
-    return parser.parse_args()
 
 
 if __name__ == "__main__":
-    main()
+    told(__doc__, measure, rounds=7, more=more)

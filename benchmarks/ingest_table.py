@@ -1,18 +1,16 @@
-"""The benchmark's figures as one Markdown table, and its place in the README."""
+"""The benchmark's figures as one Markdown table, and those of them that stand in the table of all."""
 
 from __future__ import annotations
 
-import re
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from benchmarks.ingest_checks import CHECKS
 from benchmarks.ingest_html import Kept
 from benchmarks.ingest_measure import Cost
+from benchmarks.result import Line, spread
 
-OPEN, CLOSE = "<!-- benchmark:ingest -->", "<!-- /benchmark -->"
 COMMAND = "python -m benchmarks.ingest"
 MEGA = 1_000_000
 
@@ -42,18 +40,16 @@ def table(result: Result) -> str:
     files = result.splits["langchain"][0]["pages"]
     ours = [cost.wall for cost in result.first]
     middle = statistics.median(ours)
+    changed = spread([cost.wall for cost in result.second], 1)
     rows = [
         "| what | time, median (spread) | docs/s | MB/s | peak memory, largest process (sum) | checklist |",
         "| --- | --- | --- | --- | --- | --- |",
         (
-            f"| **kbtool chunk**: unzip, clean, chunk | {spread(ours)} s | {files / middle:,.0f} "
+            f"| **kbtool chunk**: unzip, clean, chunk | {spread(ours, 1)} s | {files / middle:,.0f} "
             f"| {size / MEGA / middle:.1f} | {memory(result.first)} "
             f"| **{len(result.scores['kbtool'])} of {len(CHECKS)}** |"
         ),
-        (
-            f"| kbtool chunk again, one page changed | {spread([cost.wall for cost in result.second])} s | | "
-            f"| {memory(result.second)} | |"
-        ),
+        f"| kbtool chunk again, one page changed | {changed} s | | | {memory(result.second)} | |",
         *(_splitter(result, name) for name in result.splits),
         *(_converter(result, name) for name in result.converts),
     ]
@@ -65,7 +61,7 @@ def table(result: Result) -> str:
             f"- kbtool, all of it, takes {spread(ratios, 2)} times what LangChain's header splitter needs"
             " only to split the same pages, which it is handed in memory (paired by round)."
         ),
-        f"- A second run with one page changed takes {spread(again)} % of the first.",
+        f"- A second run with one page changed takes {spread(again, 1)} % of the first.",
         (
             f"- The largest process of kbtool took {peak:.0f} MB at {result.pages:,} pages and"
             f" {result.small.largest / MEGA:.0f} MB at {result.pages // 10:,}."
@@ -80,10 +76,28 @@ def table(result: Result) -> str:
     return "\n".join([head, "", *rows, "", *told])
 
 
-def spread(values: Sequence[float], digits: int = 1) -> str:
-    """Median, smallest and largest."""
-    low, middle, high = min(values), statistics.median(values), max(values)
-    return f"{middle:.{digits}f} ({low:.{digits}f} to {high:.{digits}f})"
+def lines(result: Result) -> tuple[Line, ...]:
+    """What of it stands in the one table."""
+    ours = [cost.wall for cost in result.first]
+    yardstick = [told["seconds"] for told in result.splits["langchain"]]
+    ratios = [mine / theirs for mine, theirs in zip(ours, yardstick, strict=True)]
+    again = [100 * cost.wall / first.wall for cost, first in zip(result.second, result.first, strict=True)]
+    best = max(len(passed) for name, passed in result.scores.items() if name != "kbtool")
+    peak = statistics.median(cost.largest for cost in result.first) / MEGA
+    pages = f"{result.pages:,} pages"
+    return (
+        Line(
+            f"`kbtool chunk` on {pages}, all of it, beside LangChain's header splitter, only splitting",
+            spread(ratios, 2, " ×"),
+            "1.5 ×",
+        ),
+        Line("the same again with one page changed, beside the first time", spread(again, 1, " %")),
+        Line(
+            "splitting: points of the checklist (the best of the other splitters)",
+            f"{len(result.scores['kbtool'])} of {len(CHECKS)} ({best})",
+        ),
+        Line(f"largest process on {pages}", f"{peak:.0f} MB"),
+    )
 
 
 def memory(costs: Sequence[Cost]) -> str:
@@ -97,7 +111,7 @@ def _splitter(result: Result, name: str) -> str:
     told = result.splits[name]
     seconds = [one["seconds"] for one in told]
     whole = max(one["pages"] for one in told) == result.splits["langchain"][0]["pages"]
-    time = f"{spread(seconds)} s" if whole else "limited"
+    time = f"{spread(seconds, 1)} s" if whole else "limited"
     docs = statistics.median(one["pages"] / one["seconds"] for one in told)
     rate = statistics.median(one["bytes"] / one["seconds"] for one in told) / MEGA
     score = f"{len(result.scores[name])} of {len(CHECKS)}"
@@ -116,17 +130,8 @@ def _converter(result: Result, name: str) -> str:
         f"tables {_of(kept.tables)}, code {_of(kept.fences)}"
     )
     called = result.names.get(name, "kbtool's reader")
-    return f"| HTML to Markdown: {called} | {spread(rates)} MB/s | | | | {points} |"
+    return f"| HTML to Markdown: {called} | {spread(rates, 1)} MB/s | | | | {points} |"
 
 
 def _of(pair: tuple[int, int]) -> str:
     return f"{pair[0]}/{pair[1]}"
-
-
-def replace(readme: Path, text: str) -> None:
-    """Put the table between its markers. Raises SystemExit where there are none."""
-    whole = readme.read_text(encoding="utf-8")
-    between = re.compile(f"{re.escape(OPEN)}.*?{re.escape(CLOSE)}", re.DOTALL)
-    if not between.search(whole):
-        raise SystemExit(f"{readme} has no {OPEN} … {CLOSE}")
-    readme.write_text(between.sub(lambda _: f"{OPEN}\n{text}\n{CLOSE}", whole), encoding="utf-8")

@@ -1,6 +1,6 @@
 """How large the installed environment is, without the extras for development.
 
-    python benchmarks/size.py           (or: make bench)
+    python -m benchmarks.size           (or: make bench)
 
 Installs the checkout into a new environment as `make` does, runs the demo there once (which makes the byte
 code of what is imported), and adds up the disk blocks of all files, as `du` does. The bound is 420 MB.
@@ -9,6 +9,7 @@ Needs the package index; takes about a minute.
 
 from __future__ import annotations
 
+import argparse
 import subprocess
 import sys
 import tempfile
@@ -17,14 +18,16 @@ import venv
 from collections import Counter
 from pathlib import Path
 
-ROOT = Path(__file__).parent.parent
+from benchmarks.result import ROOT, Finding, Line, told
 
 
 def size(folder: Path) -> int:
     return sum(path.lstat().st_blocks * 512 for path in folder.rglob("*"))
 
 
-def main() -> None:
+def measure(given: argparse.Namespace) -> Finding:
+    """One form: there is no shorter one."""
+    del given
     pins = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["uv"]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -47,7 +50,13 @@ def main() -> None:
         whole = size(folder / "venv")
     for name, part in packages.most_common(6):
         print(f"{name:<14} {part / 1e6:6.0f} MB")
-    print(f"whole          {whole / 1e6:6.0f} MB  (Python {sys.version.split()[0]}), bound 420")
+    python = ".".join(map(str, sys.version_info[:2]))
+    what = f"installed environment, after one demo (Python {python})"
+    return Finding((Line(what, f"{whole / 1e6:.0f} MB", "420 MB"),))
+
+
+def main() -> None:
+    told(__doc__, measure, rounds=1)
 
 
 if __name__ == "__main__":

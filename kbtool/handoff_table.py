@@ -24,45 +24,67 @@ class Prices(_Table):
     """What a wrong answer and a handoff cost, for the report's what-if only; nothing is chosen by it."""
 
     wrong: float = Field(gt=0)
+    """What a wrong answer costs."""
     handoff: float = Field(gt=0)
+    """What a handoff costs."""
     currency: str = ""
+    """Shown behind the prices."""
 
 
 class KnownScore(_Table):
     """A canary question, the score it had when the threshold was measured, and the mark of its best chunk."""
 
     question: str = Field(min_length=1)
+    """What is asked."""
     score: float
+    """The score it had when the threshold was measured."""
     chunk: str = ""
+    """The mark of the chunk that came first."""
 
 
 class Handoff(_Table):
-    """The policy that evals measure and the bridge runs. 0.5 is only the value to start from.
-
-    `languages` and `inboxes` have thresholds of their own. `unanswerable_share` and `critical_share` say how
-    many live conversations are of these kinds, where the golden set has more or fewer of them. `intents`
-    switches one off (`complaint = false`), adds phrases to one, or makes a new one. What stands behind
-    `fingerprint` is written by `kbtool tune --write`.
+    """The policy that evals measure and the bridge runs. What stands behind `fingerprint` is written by
+    `kbtool tune --write`.
     """
 
     threshold: Share = 0.5
+    """Below this score of the best citation a person takes over. 0.5 is only the value to start from."""
     languages: dict[str, Share] = Field(default_factory=dict)
+    """Thresholds of languages, such as `{ de = 0.62 }`."""
     inboxes: dict[str, Share] = Field(default_factory=dict)
+    """Thresholds of inboxes, by Chatwoot's number: `{ 12 = 0.7 }`."""
     budget: float = Field(default=0.05, gt=0, lt=1)
+    """At most this share of conversations may get a wrong automatic answer …"""
     confidence: float = Field(default=0.90, gt=0, lt=1)
+    """… with this confidence."""
     floor: float = Field(default=0.15, gt=0, lt=1)
+    """Of the answers given, at most this share may turn out wrong."""
     unanswerable_share: float | None = Field(default=None, ge=0, lt=1)
+    """How many live conversations no page answers, where that is not as in the golden questions."""
     critical_share: float | None = Field(default=None, ge=0, lt=1)
+    """How many are as critical questions are, likewise."""
     clarify: bool = True
+    """Ask back, once, where a question below the threshold is too short or leans on what was said before."""
     refusals: tuple[str, ...] = ()
+    """Sentences by which the app says that it does not know, beside those that are known."""
     intents: dict[str, bool | tuple[str, ...]] = Field(default_factory=dict)
+    """What goes to a person before any score: `false` switches an intent off, phrases add to one or make
+    a new one.
+    """
     prices: Prices | None = None
+    """For the report's what-if only; nothing is chosen by it."""
     fingerprint: str = ""
+    """The settings that the threshold was measured under; written by `kbtool tune --write`."""
     run: str = ""
+    """The run that it comes from; written likewise."""
     tuned: str = ""
+    """The day on which it was chosen; written likewise."""
     estimated: str = ""
+    """That day, where it is an estimate without a promise; written by `--accept-estimate`."""
     raised: str = ""
+    """The day on which it was lifted by hand; written by `--raise`."""
     canaries: tuple[KnownScore, ...] = ()
+    """Questions whose scores tell that somebody changed the app; written by `kbtool tune --write`."""
 
     @field_validator("languages")
     @classmethod

@@ -13,22 +13,23 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Literal
 
+from kbtool.kind import Kind
 
-class Kind(StrEnum):
-    """The export form that a page came from; the cleaning rules are chosen by it."""
-
-    NOTION_MARKDOWN = "notion-markdown"
-    NOTION_HTML = "notion-html"
-    NOTION_DATABASE = "notion-database"
-    LARK_BLOCKS = "lark-blocks"
-    LARK_MARKDOWN = "lark-markdown"
-    DOCX = "docx"
-    SPREADSHEET = "spreadsheet"
-    MARKDOWN = "markdown"
-    HTML = "html"
+__all__ = [
+    "Answer",
+    "Chunk",
+    "Document",
+    "Hit",
+    "Kind",
+    "Note",
+    "Page",
+    "Question",
+    "Removal",
+    "Section",
+    "Skipped",
+]
 
 
 @dataclass(frozen=True, slots=True)

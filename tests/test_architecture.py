@@ -89,6 +89,7 @@ LAYERS = (
     ("kbtool.http", "kbtool.lock"),
     ("kbtool.scan",),
     ("kbtool.sync", "kbtool.script", "kbtool.model", "kbtool.errors", "kbtool.look"),
+    ("kbtool.kind",),
     ("kbtool",),
 )
 HEAVY = {"pandas", "numpy", "scipy", "ir_measures", "httpx", "fastapi", "starlette", "uvicorn", "pydantic",

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kbtool.cli.options import DEFAULT_CONFIG, Config, Json
-from kbtool.model import Kind, Note, Skipped
+from kbtool.kind import Kind
 
 if TYPE_CHECKING:
     from kbtool.codec import Outline
     from kbtool.config import Settings
     from kbtool.corpus import Event, Prepared
+    from kbtool.model import Note, Skipped
     from kbtool.prepare import Part
     from kbtool.tidy import TidyTree
 
@@ -42,6 +43,7 @@ def clean(
 ) -> None:
     """Write the cleaned pages as Markdown, and a report of what each rule removed."""
     from kbtool.exports.catalog import REPORT
+    from kbtool.model import Note, Skipped
     from kbtool.prepare import Part
     from kbtool.tidy import TidyTree
 
@@ -111,8 +113,11 @@ def chunk(
                 elif page.outline and page.outline.sections:
                     sys.stdout.write("".join(_lines(page.outline)))
     if not as_json:
+        from kbtool.cli.show import number
+
         typer.echo(
-            f"\n{seen.documents} documents, {seen.sections} sections, {seen.children} subsections"
+            f"\n{number(seen.documents, 'document')}, {number(seen.sections, 'section')},"
+            f" {number(seen.children, 'subsection')}"
             + (f": {html}" if html else "; columns are characters and subsections")
         )
     _report(seen.skipped, seen.notes)
@@ -142,6 +147,8 @@ class _Seen:
         self.documents = self.sections = self.children = 0
 
     def pages(self, events: Iterator[Event]) -> Iterator[Prepared]:
+        from kbtool.model import Note, Skipped
+
         for event in events:
             if isinstance(event, Skipped):
                 self.skipped.append(event)

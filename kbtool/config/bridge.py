@@ -28,44 +28,67 @@ NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 
 
 class RouteHandoff(Table):
-    """What a conversation gets when it goes to people, beside what it has. `team` is an id, 0 none."""
+    """What a conversation gets when it goes to people, beside what it has."""
 
     team: int = Field(default=0, ge=0)
+    """The number of the team in Chatwoot that gets it; 0: none."""
     labels: tuple[str, ...] = ()
+    """Labels that are added to those it has."""
     priority: Literal["", "low", "medium", "high", "urgent"] = ""
+    """Its priority; empty: as it is."""
 
 
 class BridgeRoute(Table):
     """One route: which conversations, by which app, and how.
 
-    It hears of them from the agent bot `bot`, or, for drafts, from the account webhook `webhook`. It fits
-    those in one of `inboxes` that bear one of `labels`; empty means all. `app` names the Dify app by its key,
-    DIFY_APP_KEY_<APP>. `threshold` stands in for that of [handoff]; `untuned` allows replies by one that
-    nobody measured. `hours` are when people are there. `language` is for the bridge's own sentences; empty
-    means the customer's. `contact` are the contact's attributes that the app may be told, if it declares
-    them (`email` as `contact_email`, `custom_plan` as `contact_custom_plan`). `budget` is a month's, in the
-    currency that Dify reports, `budget_tokens` in tokens.
-    Times are in seconds.
+    It hears of them from the agent bot `bot`, or, for drafts, from the account webhook `webhook`. Times are
+    in seconds.
     """
 
     bot: str = "kbtool"
+    """The agent bot that conversations come from: the last part of its webhook's address, and of the
+    names of its token and secret.
+    """
     webhook: str = ""
+    """Instead of a bot, for drafts: the account webhook that conversations come from."""
     inboxes: tuple[int, ...] = ()
+    """Numbers of the inboxes that it is for; empty: all."""
     labels: tuple[str, ...] = ()
+    """A conversation must bear one of these; empty: any conversation."""
     app: str = ""
+    """The Dify app that is asked, by the name behind `DIFY_APP_KEY_`; empty: that of `DIFY_APP_KEY`."""
     mode: Literal["draft", "reply", "off"] = "draft"
+    """`draft`: private notes for people. `reply`: answers to customers, once the threshold is tuned.
+    `off`: no AI.
+    """
     threshold: float | None = Field(default=None, ge=0, le=1)
+    """Instead of that of `[handoff]`."""
     untuned: bool = False
+    """Reply also with a threshold that nobody measured."""
     hours: tuple[str, ...] = ()
+    """When people are there, such as `mon-fri 09:00-17:30`; empty: always. The handoff sentence says when
+    they will be.
+    """
     zone: str = "UTC"
+    """The time zone of `hours`, such as `Europe/Berlin`."""
     language: str = ""
+    """Of the bridge's own sentences, such as `de`; empty: the customer's."""
     contact: tuple[str, ...] = ()
+    """What the app may be told of the contact, if it declares it: `email` as `contact_email`,
+    `custom_plan` as `contact_custom_plan`.
+    """
     handoff: RouteHandoff = RouteHandoff()
+    """What a conversation gets when it goes to people."""
     budget: float | None = Field(default=None, gt=0)
+    """What a month's answers may cost, in the currency that Dify reports; none: any amount."""
     budget_tokens: int | None = Field(default=None, gt=0)
+    """The same in tokens."""
     merge_window: float = Field(default=1.2, ge=0, le=30)
+    """Seconds of quiet after which a burst of messages is answered once; 0: each at once."""
     post_limit: float = Field(default=20.0, ge=1, le=300)
+    """Seconds after which a post whose answer was lost is either in Chatwoot or never will be."""
     patience: float = Field(default=60.0, ge=5, le=300)
+    """Seconds for an answer of the app, all attempts together; then a person gets the conversation."""
 
     @field_validator("bot", "webhook", "app")
     @classmethod
@@ -106,27 +129,40 @@ class BridgeRoute(Table):
 
 
 class Bridge(Table):
-    """A whole bridge. `store` is its database file, unless KBTOOL_DATABASE_URL names a PostgreSQL.
-
-    Chatwoot reaches `host:port`; health, metrics and traces are on `ops_host:ops_port`, for the operator
-    only. `unanswered_minutes` is when a customer whom nobody answered goes to a person. `unsigned` are bots
-    of a Chatwoot older than 4.13, which signs nothing. `storage` are the addresses at which Chatwoot keeps
-    customers' files, where that is not its own (`https://bucket.s3.example.com`): files are fetched from
-    nowhere else. `questions_at_once` bounds what one Dify app is asked at a time; 0 does not.
-    """
+    """A whole bridge: where it listens, what it keeps, whom it answers how."""
 
     chatwoot_url: str = ""
+    """Chatwoot's address, such as `https://chat.example.com`; `CHATWOOT_URL` and `--chatwoot-url`
+    overrule it.
+    """
     store: str = ".kbtool/bridge.sqlite"
+    """The bridge's database file, unless `KBTOOL_DATABASE_URL` names a PostgreSQL."""
     host: str = "127.0.0.1"
+    """Where Chatwoot's webhooks are taken. In a container: `0.0.0.0`."""
     port: int = Field(default=8080, ge=0, le=65535)
+    """Its port; 0 takes a free one."""
     ops_host: str = "127.0.0.1"
+    """Where health, metrics and traces are, for the operator only. Not for the internet."""
     ops_port: int = Field(default=8081, ge=0, le=65535)
+    """Its port; 0 takes a free one."""
     concurrency: int = Field(default=1000, ge=1, le=10_000)
+    """How many conversations are worked on at once."""
     unanswered_minutes: float = Field(default=10.0, ge=1, le=24 * 60)
+    """After so many minutes a customer whom nobody answered goes to a person."""
     unsigned: tuple[str, ...] = ()
+    """Bots of a Chatwoot older than 4.13, which signs nothing: their secret stands behind the webhook's
+    address.
+    """
     storage: tuple[str, ...] = ()
+    """Where Chatwoot keeps customers' files, if not at its own address (`https://bucket.s3.example.com`):
+    they are fetched from nowhere else.
+    """
     questions_at_once: int = Field(default=0, ge=0, le=10_000)
+    """How many questions one Dify app is asked at a time; 0: no bound."""
     routes: dict[str, BridgeRoute] = Field(default_factory=dict)
+    """The routing table: the first route that fits a conversation is its own. Empty: all conversations
+    are drafted.
+    """
 
     @field_validator("chatwoot_url")
     @classmethod

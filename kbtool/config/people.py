@@ -18,23 +18,37 @@ from kbtool.config.strict import Table
 
 
 class Kpi(Table):
-    """Targets by figure (docs/kpis.md), and over how many `days` figures are. Times are in seconds, shares
-    from 0 to 1, `cost` in the currency that Dify reports. `rating_alert` tells of a drop of ratings.
+    """What key figures should be, by figure (docs/kpis.md); without a target a figure is shown all the same.
+
+    Times are in seconds, shares from 0 to 1.
     """
 
     days: int = Field(default=28, ge=1, le=88)
+    """Over how many days figures are."""
     rating_alert: bool = True
+    """Whether an alert is raised when customers rate the AI's answers worse than before."""
     first_response_ai_p50: float | None = Field(default=None, gt=0)
+    """The median wait for the AI's first answer is at most this."""
     first_response_ai_p90: float | None = Field(default=None, gt=0)
+    """Nine in ten wait at most so long for the AI's first answer."""
     first_response_human_p50: float | None = Field(default=None, gt=0)
+    """The median wait for a person's first answer is at most this."""
     first_response_human_p90: float | None = Field(default=None, gt=0)
+    """Nine in ten wait at most so long for a person's first answer."""
     deflection: float | None = Field(default=None, ge=0, le=1)
+    """At least this share is settled by the AI alone."""
     return_24h: float | None = Field(default=None, ge=0, le=1)
+    """At most this share comes back within a day of the AI's answer."""
     return_24h_people: float | None = Field(default=None, ge=0, le=1)
+    """At most this share comes back within a day of a person's answer."""
     handoff: float | None = Field(default=None, ge=0, le=1)
+    """At most this share is handed off."""
     csat: float | None = Field(default=None, ge=0, le=1)
+    """At least this share of ratings of the AI alone is 4 or 5."""
     cost: float | None = Field(default=None, ge=0)
+    """A conversation costs at most this, in the currency that Dify reports."""
     draft_acceptance: float | None = Field(default=None, ge=0, le=1)
+    """At least this share of drafts is sent, as it was or edited."""
 
     @property
     def targets(self) -> Mapping[str, float]:
@@ -45,13 +59,12 @@ class Kpi(Table):
 
 
 class Improve(Table):
-    """Where the improvement queue writes: proposals of golden questions, and stubs of pages that are missing.
-
-    `pages` is a folder of stubs, which are drafts: put it under [corpus] sources once they are pages.
-    """
+    """Where the improvement queue writes: proposals of golden questions, and stubs of missing pages."""
 
     proposals: str = "evals/proposals/queue.yaml"
+    """The file of proposed questions, which count once they are accepted."""
     pages: str = "page-stubs"
+    """The folder of page stubs; customers get them once it is under [corpus] sources."""
 
     @field_validator("proposals")
     @classmethod

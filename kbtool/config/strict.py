@@ -9,7 +9,10 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Table(BaseModel):
-    """A table of kb.toml: frozen, and a key that it does not know is an error."""
+    """A table of kb.toml: frozen, and a key that it does not know is an error.
+
+    What stands in quotes below a key is its meaning in docs/reference/configuration.md.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

@@ -42,24 +42,27 @@ def _address_or_nothing(value: str) -> str:
 
 
 class Corpus(Table):
-    """`sources` are zips, folders and files; `exclude` are globs on paths inside the exports.
-
-    `max_age_days` leaves out pages whose own date is older (0: none); `kinds` says by glob what files are
-    that are not recognised right.
-    """
+    """What is read, and what of it is left out."""
 
     sources: tuple[str, ...] = ()
+    """Zips as Notion or Lark exports them, folders, single files; any mix."""
     exclude: tuple[str, ...] = ()
+    """Globs on paths inside the exports: pages that must not be answered from."""
     max_age_days: int = Field(default=0, ge=0)
+    """Pages whose own date is older are left out; 0: none is."""
     kinds: dict[str, Kind] = Field(default_factory=dict)
+    """What files are, by glob, where that is not recognised right."""
 
 
 class Chunking(Table):
     """Longest chunks in characters (design decision 5). Dify's own bound is 4,000."""
 
     child_max: int = Field(default=800, ge=SMALLEST_BOUND, le=3800)
+    """The longest subsection, in characters, breadcrumb included."""
     child_max_cjk: int = Field(default=400, ge=SMALLEST_BOUND, le=3800)
+    """The same where the text is mostly Chinese, Japanese or Korean."""
     parent_max: int = Field(default=3800, ge=500, le=3900)
+    """The longest section. Dify's own bound is 4,000."""
 
     @model_validator(mode="after")
     def _parents_hold_their_children(self) -> Self:
@@ -72,11 +75,21 @@ class Dify(Table):
     """The server, or "embedded" for the engine that comes with kbtool; one dataset of it."""
 
     base_url: str = EMBEDDED
+    """The server's API, such as `https://dify.example.com/v1`, or `embedded`: the engine that comes with
+    kbtool.
+    """
     dataset: str = Field(default="support-kb", min_length=1, max_length=40)
+    """The name of the dataset (Dify: Knowledge)."""
     embedding_model: str = "words-and-bigrams"
+    """A model that the Dify workspace has."""
     embedding_provider: str = "kbtool/lexical/lexical"
+    """Its provider, as Dify writes it: `langgenius/siliconflow/siliconflow`."""
     permission: Literal["only_me", "all_team_members"] = "all_team_members"
+    """Who sees the dataset in Dify, when it is made."""
     form: Form = Form.PARENT_CHILD
+    """`parent-child`, `flat` or `segments` ([ingest](../ingest.md#into-dify-exactly)); another form needs
+    another dataset.
+    """
 
     @field_validator("base_url")
     @classmethod
@@ -86,53 +99,70 @@ class Dify(Table):
 
 
 class Retrieval(Table):
-    """How the dataset is searched; what the app itself uses, so that the measured score is the live one.
-
-    `filter` bounds every search to documents whose metadata have these values, or one of several.
-    """
+    """How the dataset is searched; what the app itself uses, so that the measured score is the live one."""
 
     search_method: Literal["semantic_search", "full_text_search", "hybrid_search", "keyword_search"] = (
         "semantic_search"
     )
+    """How is searched; as in the app, or what is measured is not what customers get."""
     top_k: int = Field(default=5, ge=1, le=50)
+    """How many chunks come back; as in the app."""
     reranking_provider: str = ""
+    """The provider of the reranking model."""
     reranking_model: str = ""
+    """The reranking model; empty: none."""
     filter: dict[str, str | tuple[str, ...]] = Field(default_factory=dict)
+    """Only documents whose metadata have this value, or one of several."""
 
 
 class Evals(Table):
-    """`golden` are globs; `baseline` names a file in `baselines`; `labels` is what people said of answers."""
+    """Which questions are asked, and what the answers are held to."""
 
     golden: tuple[str, ...] = ("evals/*.yaml",)
+    """Globs of the files with golden questions."""
     baselines: str = "evals/baselines"
+    """The folder of pinned runs; commit it."""
     baseline: str = "main"
+    """The name of the pin that runs answer to."""
     labels: str = "evals/labels.jsonl"
+    """What people said of answers (`kbtool eval label`); commit it."""
     concurrency: int = Field(default=4, ge=1, le=64)
+    """How many questions are asked at once."""
 
 
 class Reports(Table):
     """Where runs are written, and how many weeks they stay; pinned ones stay for ever."""
 
     directory: str = "reports"
+    """Where runs and reports are written."""
     keep_weeks: int = Field(default=26, ge=1)
+    """After so many weeks a run is removed; pinned ones never are."""
 
 
 class Mail(Table):
     """A mail server and who is told; the password is SMTP_PASSWORD in the environment."""
 
     host: str = Field(min_length=1)
+    """The mail server."""
     port: int = Field(default=587, ge=1, le=65535)
+    """Its port."""
     user: str = ""
+    """Who signs in, with `SMTP_PASSWORD`; empty: nobody."""
     sender: str = Field(min_length=3)
+    """Whom the mail is from."""
     to: tuple[str, ...] = Field(min_length=1)
+    """Whom it goes to."""
     tls: bool = True
+    """Encrypt by STARTTLS."""
 
 
 class Llm(Table):
     """An OpenAI-compatible endpoint for what is optional (paraphrases); its key is LLM_KEY. Empty: none."""
 
     base_url: str = ""
+    """An endpoint that speaks OpenAI's protocol; its key is `LLM_KEY`. Empty: none."""
     model: str = ""
+    """The model's name there."""
 
     _is_an_address = field_validator("base_url")(_address_or_nothing)
 
@@ -151,36 +181,38 @@ class Judge(Llm):
     """The endpoint whose model judges answers, so many at once."""
 
     concurrency: int = Field(default=4, ge=1, le=32)
+    """How many answers are judged at once."""
 
 
 class Notify(Table):
-    """Who is told when a person has something to do, beside SLACK_WEBHOOK and LARK_WEBHOOK.
-
-    `webhook` gets our JSON by POST, signed where ALERT_WEBHOOK_SECRET is set.
-    """
+    """Who is told when a person has something to do, beside SLACK_WEBHOOK and LARK_WEBHOOK."""
 
     webhook: str = ""
+    """An address that gets our JSON by POST, signed where `ALERT_WEBHOOK_SECRET` is set."""
     email: Mail | None = None
+    """A mail server, and who is told."""
 
     _is_an_address = field_validator("webhook")(_address_or_nothing)
 
 
 class Embedded(Table):
-    """The embedded engine's own file, relative to kb.toml."""
+    """The embedded engine."""
 
     path: str = ".kbtool/embedded.sqlite"
+    """The embedded engine's own file."""
 
 
 class Settings(Table):
-    """A whole kb.toml. `root` is its folder. `metadata` names the page property that a metadata field of the
-    dataset is filled from.
-    """
+    """A whole kb.toml. `root` is its folder."""
 
     root: Path = Path()
     corpus: Corpus = Corpus()
     chunk: Chunking = Chunking()
     dify: Dify = Dify()
     metadata: dict[str, str] = Field(default_factory=dict)
+    """Fields of the dataset's documents, each filled from a property of their page; usable in
+    `[retrieval] filter`.
+    """
     retrieval: Retrieval = Retrieval()
     evals: Evals = Evals()
     handoff: Handoff = Handoff()
