@@ -19,7 +19,7 @@ LAYERS = (
     ("bridge.serve",),
     ("bridge.app", "bridge.operating", "bridge.routes"),
     ("bridge.worker", "bridge.guards"),
-    ("bridge.intake", "bridge.turn"),
+    ("bridge.intake", "bridge.turn", "bridge.review"),
     ("bridge.answering", "bridge.rivals"),
     ("bridge.drafting",),
     ("bridge.tables",),

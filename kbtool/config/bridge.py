@@ -105,6 +105,25 @@ class BridgeRoute(Table):
         return Hours.parse(self.hours, self.zone)
 
 
+class Review(Table):
+    """The page on which agents send drafts: `/review` at the bridge's own address (docs/review.md).
+
+    `chatwoot_origin` is where agents open Chatwoot, if that is not chatwoot_url: only from there the page is
+    shown in a frame. After `session_hours` an agent signs in again. It needs KBTOOL_SECRET_KEY.
+    """
+
+    enabled: bool = True
+    chatwoot_origin: str = ""
+    session_hours: float = Field(default=12.0, gt=0, le=24 * 30)
+
+    @field_validator("chatwoot_origin")
+    @classmethod
+    def _is_an_origin(cls, value: str) -> str:
+        if value and not re.fullmatch(r"https?://[a-zA-Z0-9.\-\[\]:]+", value):
+            raise PydanticCustomError("origin", "should be like https://chat.example.com, without a path")
+        return value
+
+
 class Bridge(Table):
     """A whole bridge. `store` is its database file, unless KBTOOL_DATABASE_URL names a PostgreSQL.
 
@@ -126,6 +145,7 @@ class Bridge(Table):
     unsigned: tuple[str, ...] = ()
     storage: tuple[str, ...] = ()
     questions_at_once: int = Field(default=0, ge=0, le=10_000)
+    review: Review = Review()
     routes: dict[str, BridgeRoute] = Field(default_factory=dict)
 
     @field_validator("chatwoot_url")
