@@ -16,12 +16,12 @@ from __future__ import annotations
 import asyncio
 import hmac
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 
 from bridge import log, signature
 from bridge import settings as bridge_settings
@@ -42,10 +42,12 @@ def create_app(
     store: Store,
     worker: Worker,
     clock: Callable[[], float] = time.time,
+    pages: Sequence[BaseRoute] = (),
 ) -> Starlette:
     """What Chatwoot reaches: `POST /webhooks/chatwoot/{bot}` for the agent bot of that name, and
     `POST /webhooks/chatwoot/account/{name}` for an account webhook. Where the server does not sign, the
-    secret is one part more: `…/{bot}/{secret}`. `current` are the settings in use at the time.
+    secret is one part more: `…/{bot}/{secret}`. `current` are the settings in use at the
+    time. `pages` are for people, at addresses of their own.
     """
 
     async def receive(request: Request) -> Response:
@@ -86,7 +88,7 @@ def create_app(
 
     paths = ("/account/{account}", "/account/{account}/{secret}", "/{bot}", "/{bot}/{secret}")
     webhooks = [Route(ADDRESS + path, receive, methods=["POST"]) for path in paths]
-    return Starlette(routes=[Route("/healthz", health), *webhooks])
+    return Starlette(routes=[Route("/healthz", health), *webhooks, *pages])
 
 
 def _is_chatwoots(request: Request, route: bridge_settings.Route, body: bytes, now: float) -> bool:

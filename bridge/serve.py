@@ -19,7 +19,7 @@ from starlette.types import ASGIApp
 
 from bridge import log
 from bridge.answering import Chat
-from bridge.app import create_app
+from bridge.app import ADDRESS, create_app
 from bridge.guards.alarms import Alarms
 from bridge.guards.staleness import IsStale, Staleness
 from bridge.guards.watchdog import Watchdog
@@ -32,6 +32,7 @@ from bridge.operating.ops import Ask, Neighbours, ask_chatwoot, create_ops
 from bridge.operating.timing import timed, watch
 from bridge.operator import operator_pages
 from bridge.operator.guard import Guard
+from bridge.review import Review
 from bridge.routes.live import Chats, Live
 from bridge.routes.reload import Reload
 from bridge.settings import BridgeSettings
@@ -99,11 +100,14 @@ async def bridge(
                 reread.path, load=reread.load, current=live.current, adopt=adopt, refused=live.refused
             )
             beside.append(reload.run())
-        app = timed(create_app(live.current, store, worker), metrics.acknowledged)
         guard = Guard()
         look = operator_pages()
         queue = Queue(store, look, guard, workshop, clock)
         pages = [*look.routes(), *kpi_pages(figures, look, guard, live.current, clock), *queue.routes()]
+        review = Review(store, live.current, chatwoot, clock)
+        app = timed(
+            create_app(live.current, store, worker, pages=review.routes()), metrics.acknowledged, ADDRESS
+        )
         neighbours = Neighbours(lambda: _neighbours(live, chatwoot))
         ops = create_ops(
             store, worker, live.current, live.standing, metrics, neighbours, lambda: figures.latest, pages

@@ -86,6 +86,19 @@ class Keep:
 
 
 @dataclass(frozen=True, slots=True)
+class Review:
+    """The page on which people send drafts. `desk` is the origin where they have Chatwoot open, "" that of
+    the address that the bridge itself uses. Without `secret` nobody can sign in: agents' tokens are sealed
+    with it. A session ends after `session` seconds.
+    """
+
+    is_on: bool = True
+    desk: str = ""
+    session: float = 12 * 3600.0
+    secret: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Route:
     """A row of the routing table, with the secrets of the agent bot, or account webhook, that it hears from.
 
@@ -155,6 +168,7 @@ class BridgeSettings:
     storage: tuple[str, ...] = ()
     questions_at_once: int = 0
     kpi: Kpi = field(default_factory=Kpi)
+    review: Review = Review()
 
     def route(self, address: str) -> Route | None:
         """The first route of this address, for what they share: secrets and tokens."""

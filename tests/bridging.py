@@ -29,6 +29,7 @@ from bridge import signature
 from bridge.improve.workshop import Workshop
 from bridge.sandbox import BotSettings, DeliverySettings, Sandbox, SandboxSettings, create_sandbox
 from bridge.sandbox.records import ContactInbox, Conversation, MessageType
+from bridge.sandbox.settings import UserSettings
 from bridge.serve import Bridge, address_of, bridge, listen, serving
 from bridge.settings import BridgeSettings, Mode, Patience, Route
 from kbtool.dify.client import DifyClient
@@ -117,8 +118,11 @@ class Proxy:
     faults: list[str] = field(default_factory=list)
     posts: int = 0
     drops_marks: bool = False
+    requests: list[str] = field(default_factory=list)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"].startswith("/api/"):
+            self.requests.append(f"{scope['method']} {scope['path']}")
         is_post = (
             scope["type"] == "http" and scope["method"] == "POST" and scope["path"].endswith("/messages")
         )
@@ -266,11 +270,17 @@ async def stand(
     policy: Policy | None = None,
     user_token: str = "",
     delivery: DeliverySettings | None = None,
+    users: tuple[UserSettings, ...] = (),
 ) -> AsyncIterator[Stand]:
     port = free_port()
     bot = BotSettings(url=f"http://127.0.0.1:{port}/webhooks/chatwoot/kbtool")
     sandbox = create_sandbox(
-        SandboxSettings(bot=bot, delivery=delivery or DeliverySettings(retry_seconds=0.05))
+        SandboxSettings(
+            bot=bot,
+            delivery=delivery or DeliverySettings(retry_seconds=0.05),
+            users=users,
+            dashboard_app=f"http://127.0.0.1:{port}/review",
+        )
     )
     chatwoot, dify = Proxy(sandbox), Dify(answers)
     here, there = listen("127.0.0.1", 0), listen("127.0.0.1", 0)

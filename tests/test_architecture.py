@@ -21,7 +21,7 @@ LAYERS = (
     ("bridge.kpi", "bridge.improve"),
     ("bridge.operator",),
     ("bridge.worker", "bridge.guards"),
-    ("bridge.intake", "bridge.turn"),
+    ("bridge.intake", "bridge.turn", "bridge.review"),
     ("bridge.answering", "bridge.rivals"),
     ("bridge.drafting",),
     ("bridge.tables",),

@@ -15,11 +15,13 @@ _BEGUN = "kbtool_begun"
 _GIVEN_UP = 0
 
 
-def timed(app: ASGIApp, tell: Callable[[int, float], None]) -> ASGIApp:
-    """`app`, with status and seconds of each webhook told; 0 is the status of one that was never answered."""
+def timed(app: ASGIApp, tell: Callable[[int, float], None], webhooks: str) -> ASGIApp:
+    """`app`, with status and seconds of each request to the address `webhooks` told; 0 is the status of one
+    that was never answered.
+    """
 
     async def call(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["method"] != "POST":
+        if scope["type"] != "http" or not scope["path"].startswith(webhooks):
             await app(scope, receive, send)
             return
         begun, status = time.monotonic(), _GIVEN_UP

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,7 @@ class Pages:
 
     def __init__(self, folder: Path, name: str, prefix: str, words: Mapping[Language, Words]) -> None:
         self._templates = look.environment(folder, _FOLDER)
+        self._templates.filters["moment"] = _moment
         self._words = words
         self._prefix = prefix
         style = "\n".join((look.stylesheet(_FOLDER / "pages.css"), _read(folder / f"{name}.css")))
@@ -81,6 +83,11 @@ class Pages:
         """What an address of ours must end with so that the page stays in the language that was asked for."""
         language = asked_for(request)
         return f"?lang={language.value}" if language else ""
+
+
+def _moment(at: float) -> str:
+    """Seconds since 1970 as the page's script reads a time, to show it in the reader's own zone."""
+    return datetime.fromtimestamp(at, UTC).isoformat(timespec="minutes")
 
 
 def _read(path: Path) -> str:

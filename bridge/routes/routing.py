@@ -9,11 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from bridge.settings import BridgeSettings, Budget, Forwarding, Mode, Patience, Route
+from bridge.settings import BridgeSettings, Budget, Forwarding, Mode, Patience, Review, Route
 from kbtool.config import EMBEDDED, BridgeRoute, Settings
+from kbtool.config.bridge import Review as ReviewTable
 from kbtool.errors import ConfigError
 from kbtool.hold import PLACE, Hold
 
+SECRET_KEY = "KBTOOL_SECRET_KEY"
+SHORTEST_SECRET = 32
 DEFAULT = "kbtool"
 """The name of the only route, where kb.toml has none."""
 
@@ -32,6 +35,7 @@ def settings_of(settings: Settings, environment: Mapping[str, str]) -> BridgeSet
         storage=table.storage,
         questions_at_once=table.questions_at_once,
         kpi=settings.kpi,
+        review=_review(table.review, environment),
     )
 
 
@@ -44,6 +48,17 @@ def app_key(app: str, environment: Mapping[str, str]) -> str:
     if not (key.isascii() and key.isprintable()):
         raise ConfigError(f"{name} holds characters that no key has", hint="Copy it from Dify again.")
     return key
+
+
+def _review(table: ReviewTable, environment: Mapping[str, str]) -> Review:
+    """Without the secret the page is there, and says what is missing."""
+    secret = environment.get(SECRET_KEY, "").strip()
+    if secret and len(secret) < SHORTEST_SECRET:
+        raise ConfigError(
+            f"{SECRET_KEY} is too short: at least {SHORTEST_SECRET} characters are wanted",
+            hint=f'export {SECRET_KEY}="$(openssl rand -base64 32)"',
+        )
+    return Review(table.enabled, table.chatwoot_origin, table.session_hours * 3600, secret)
 
 
 def variable(name: str, of: str) -> str:

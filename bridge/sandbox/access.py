@@ -40,6 +40,11 @@ def not_for_bots() -> Refused:
     return Refused(401, {"error": "Access to this endpoint is not authorized for bots"})
 
 
+def not_yours() -> Refused:
+    """A conversation of an inbox that the agent is no member of [conversation_policy.rb]."""
+    return Refused(401, {"error": "You are not authorized to do this action"})
+
+
 def caller(headers: Mapping[str, str], directory: Directory) -> User | Bot:
     """Who calls. A proxy in front of Chatwoot may drop the form with underscores; the sandbox takes both."""
     token = headers.get("api-access-token") or headers.get("api_access_token")

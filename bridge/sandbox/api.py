@@ -14,7 +14,7 @@ from typing import Any, get_args
 from starlette.responses import JSONResponse, Response
 
 from bridge.sandbox import posting, views
-from bridge.sandbox.access import Refused, not_found
+from bridge.sandbox.access import Refused, not_found, not_yours
 from bridge.sandbox.records import (
     Account,
     Bot,
@@ -47,6 +47,8 @@ class Call:
         found = self.state.conversations.get((self.account.id, self.path["conversation"]))
         if found is None:
             raise not_found()
+        if isinstance(self.who, User) and not self.who.sees(found.inbox.id):
+            raise not_yours()
         return found
 
 

@@ -22,6 +22,7 @@ from starlette.types import Receive, Scope, Send
 
 from bridge.sandbox import access, api, api_account, views
 from bridge.sandbox.access import Refused
+from bridge.sandbox.dashboard_app import DashboardApp
 from bridge.sandbox.delivery import Deliveries
 from bridge.sandbox.directory import furnish
 from bridge.sandbox.events import Event
@@ -66,6 +67,7 @@ class Sandbox:
         self._starlette = Starlette(
             routes=[
                 *Desk(self.state, settings, http).routes(),
+                *DashboardApp(self.state, settings).routes(),
                 *routes,
                 *Storage(self.state, settings).routes(),
                 Route("/api/v1/profile", self._profile),

@@ -44,7 +44,7 @@ class Directory:
         return inbox
 
     def add_user(self, account: Account, user: UserSettings) -> User:
-        added = User(self._next(User), account.id, user.name, user.email, user.token, user.role)
+        added = User(self._next(User), account.id, user.name, user.email, user.token, user.role, user.inboxes)
         self.users[added.id] = added
         return added
 
@@ -91,7 +91,7 @@ def furnish(settings: SandboxSettings) -> Directory:
     for inbox in settings.inboxes:
         owner = bot if inbox.has_bot else None
         directory.add_inbox(account, inbox.name, inbox.channel, owner, inbox.greeting)
-    for user in (settings.agent, settings.administrator):
+    for user in (settings.agent, settings.administrator, *settings.users):
         directory.add_user(account, user)
     for team in settings.teams:
         directory.add_team(account, team, directory.users[1], assigns=True)

@@ -66,6 +66,11 @@ class User:
     email: str
     token: str
     role: Literal["administrator", "agent"] = "agent"
+    inboxes: tuple[int, ...] | None = None
+
+    def sees(self, inbox_id: int) -> bool:
+        """Administrators see every inbox, agents those that they are members of."""
+        return self.role == "administrator" or self.inboxes is None or inbox_id in self.inboxes
 
 
 @dataclass(frozen=True, slots=True)

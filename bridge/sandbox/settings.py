@@ -48,12 +48,15 @@ class InboxSettings:
 
 @dataclass(frozen=True, slots=True)
 class UserSettings:
-    """Somebody who works at the desk. Every user of the sandbox is a member of every inbox."""
+    """Somebody who works at the desk. `inboxes` are the ids of those that an agent is a member of; None is
+    every one.
+    """
 
     name: str
     email: str
     token: str
     role: Role = "agent"
+    inboxes: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +87,8 @@ class SandboxSettings:
 
     `inboxes` are further ones, `teams` have the agent for their member. `bot_owns` is how 4.16 and newer
     record the inbox's bot as a new conversation's owner. `faults` are those of the start.
+    `users` are further people. `dashboard_app` is the address of a page that Chatwoot would frame beside a
+    conversation; `/app/{conversation}` shows it so.
     `trace_url` is the bridge's second address; the page asks it through the sandbox. `public_url` is what
     Chatwoot calls FRONTEND_URL: attachments' addresses begin with it, and lead to `storage_url` from there.
     """
@@ -107,3 +112,5 @@ class SandboxSettings:
     storage_url: str = ""
     trace_url: str = ""
     suggested_questions: tuple[str, ...] = ()
+    users: tuple[UserSettings, ...] = ()
+    dashboard_app: str = ""

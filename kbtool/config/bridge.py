@@ -128,6 +128,28 @@ class BridgeRoute(Table):
         return Hours.parse(self.hours, self.zone)
 
 
+class Review(Table):
+    """The page on which agents send drafts: `/review` at the bridge's own address (docs/review.md). It needs
+    `KBTOOL_SECRET_KEY`.
+    """
+
+    enabled: bool = True
+    """Whether there is such a page."""
+    chatwoot_origin: str = ""
+    """Where agents open Chatwoot, if that is not chatwoot_url: only from there the page is shown in a
+    frame.
+    """
+    session_hours: float = Field(default=12.0, gt=0, le=24 * 30)
+    """After so many hours an agent signs in again."""
+
+    @field_validator("chatwoot_origin")
+    @classmethod
+    def _is_an_origin(cls, value: str) -> str:
+        if value and not re.fullmatch(r"https?://[a-zA-Z0-9.\-\[\]:]+", value):
+            raise PydanticCustomError("origin", "should be like https://chat.example.com, without a path")
+        return value
+
+
 class Bridge(Table):
     """A whole bridge: where it listens, what it keeps, whom it answers how."""
 
@@ -159,6 +181,8 @@ class Bridge(Table):
     """
     questions_at_once: int = Field(default=0, ge=0, le=10_000)
     """How many questions one Dify app is asked at a time; 0: no bound."""
+    review: Review = Review()
+    """The page on which agents send drafts."""
     routes: dict[str, BridgeRoute] = Field(default_factory=dict)
     """The routing table: the first route that fits a conversation is its own. Empty: all conversations
     are drafted.

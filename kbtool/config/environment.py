@@ -62,6 +62,12 @@ VARIABLES = (
         is_secret=True,
     ),
     Variable(
+        ("KBTOOL_SECRET_KEY",),
+        "bridge",
+        "What agents' tokens are encrypted with; without it the review page takes none.",
+        is_secret=True,
+    ),
+    Variable(
         ("LLM_KEY",), "golden suggest, eval judge", "The key of `[llm]` and of `[judge]`.", is_secret=True
     ),
     Variable(("SLACK_WEBHOOK",), "eval weekly", "Slack's incoming webhook.", is_secret=True),
