@@ -30,6 +30,8 @@ BAD = 2
 """The best rating that is a bad one, of 5."""
 MOST = 5000
 """Items that are looked at, the newest: a queue that is longer than that is not worked through."""
+DRAFTS = 100_000
+"""Drafts that are looked through for them."""
 _LONGEST = 2000
 _SCORE = " ("
 
@@ -151,7 +153,7 @@ def _handoffs(connection: Connection, told: _Told, since: float) -> Iterator[Ite
 def _drafts(connection: Connection, since: float) -> Iterator[Item]:
     """Drafts that were not sent as they were. Where the AI had nothing to say, the handoff tells of it."""
     kinds = {Fate.EDITED: Kind.EDITED, Fate.DISCARDED: Kind.DISCARDED, Fate.OTHER: Kind.DISCARDED}
-    for draft in drafts.decided(connection, since):
+    for draft in drafts.decided(connection, since, DRAFTS):
         found = dealt(draft)
         if found is None or found.fate not in kinds:
             continue

@@ -23,6 +23,8 @@ MARGIN = 2 * 86_400.0
 """Seconds before the time that is asked for: what had begun there is not taken for new."""
 _BEFORE = WEEK + BEFORE
 """Seconds of the past that the alarm is about."""
+MOST = 100_000
+"""Drafts that are counted."""
 _ANSWERS = (Action.REPLY.value, Action.CLARIFY.value, Action.SMALLTALK.value)
 
 
@@ -124,7 +126,7 @@ def _rated(connection: Connection, begin: float) -> list[Rated]:
 
 
 def _drafted(connection: Connection, since: float) -> Iterator[Drafted]:
-    for draft in drafts.decided(connection, since):
+    for draft in drafts.decided(connection, since, MOST):
         if draft.decided_at is not None and (found := dealt(draft)) is not None:
             yield Drafted(draft.decided_at, found.fate)
 
