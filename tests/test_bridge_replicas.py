@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -168,6 +169,51 @@ def test_a_bridge_that_was_taken_for_dead_can_write_nothing_more_of_its_turns(ur
     run(scenario())
 
 
+def test_a_bridge_that_was_taken_for_dead_claims_nothing_that_nobody_would_free(url: str) -> None:
+    """It was stopped, and looks for turns before it says that it lives: its claim would outlive its name."""
+
+    async def scenario() -> None:
+        async with PostgresStore.open(url) as store:
+            for name in ("slow", "quick"):
+                await store.write(partial(leases.join, me=name))
+            await asyncio.sleep(0.2)
+            assert await store.write(lambda c: leases.beat(c, "quick", 0.1))  # nothing was slow's yet
+            await store.write(lambda c: inbox.accept(c, "kbtool", "d-1", question(1), 0.0))
+            await store.write(lambda c: intake.sort(c, inbox.unsorted(c), lambda _: frozenset(), 0.0))
+            assert await store.write(lambda c: leases.claim(c, "slow", ["kbtool"], 1.0, 9)) == []
+            assert len(await store.write(lambda c: leases.claim(c, "quick", ["kbtool"], 1.0, 9))) == 1
+
+    run(scenario())
+
+
+def test_a_bridge_is_not_taken_for_dead_while_it_claims(url: str) -> None:
+    async def scenario() -> None:
+        async with PostgresStore.open(url) as store:
+            for name in ("slow", "quick"):
+                await store.write(partial(leases.join, me=name))
+            await store.write(lambda c: inbox.accept(c, "kbtool", "d-1", question(1), 0.0))
+            await store.write(lambda c: intake.sort(c, inbox.unsorted(c), lambda _: frozenset(), 0.0))
+            await asyncio.sleep(0.2)
+            claimed, looked_at = threading.Event(), threading.Event()
+
+            def claim_slowly(connection: Connection) -> None:
+                assert len(leases.claim(connection, "slow", ["kbtool"], 1.0, 9)) == 1
+                claimed.set()
+                assert looked_at.wait(5.0)
+
+            claiming = asyncio.create_task(store.write(claim_slowly))
+            await asyncio.to_thread(claimed.wait, 5.0)
+            try:
+                assert await store.write(lambda c: leases.beat(c, "quick", 0.1))
+            finally:
+                looked_at.set()
+            await claiming
+            assert await store.write(lambda c: leases.beat(c, "quick", 0.1))  # now it is, with what it has
+            assert len(await store.write(lambda c: leases.claim(c, "quick", ["kbtool"], 1.0, 9))) == 1
+
+    run(scenario())
+
+
 def test_a_message_that_is_sorted_while_its_conversation_is_let_go_is_due(url: str) -> None:
     """Found by killing: one bridge ends a turn while another sorts, and the second commits first."""
 
@@ -177,6 +223,7 @@ def test_a_message_that_is_sorted_while_its_conversation_is_let_go_is_due(url: s
 
     async def scenario() -> None:
         async with PostgresStore.open(url) as store:
+            await store.write(lambda c: leases.join(c, "me"))
             taken = await taken_by(store, "me")
             assert taken is not None
             sorted_, watching = (
