@@ -17,15 +17,20 @@ import pytest
 from httpx_aiohttp import HttpxAiohttpClient
 from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DataError, IntegrityError
 
 from bridge import intake
+from bridge.operating import deadletters
 from bridge.sandbox import DeliverySettings
 from bridge.serve import bridge, listen, serving
-from bridge.settings import Mode
+from bridge.settings import Keep, Mode
 from bridge.store.postgres import PostgresStore
-from bridge.tables import inbox, leases, turns
+from bridge.tables import alerts, inbox, leases, retention, turns
 from bridge.tables.leases import LeaseLost
+from bridge.tables.trace import Step, Subject, note, record
 from bridge.tables.turns import Taken
+from kbtool.errors import Unavailable
+from kbtool.notify import Message
 from tests.bridging import QUICK, Said, Stand, stand
 from tests.postgres import database
 from tests.server import run
@@ -276,5 +281,78 @@ def test_a_broken_connection_is_made_anew(tmp_path: Path, url: str) -> None:
             await asyncio.sleep(0.1)
             other = at.ask(QUESTION)
             await at.until(lambda: at.replies(other) == ["You have 30 days."])
+
+    run(scenario())
+
+
+def test_two_bridges_that_find_the_same_trouble_at_once_tell_it_once(url: str) -> None:
+    async def scenario() -> None:
+        async with PostgresStore.open(url) as store:
+            message = Message("Dify fails", key="dify:kbtool")
+            both = threading.Barrier(2)
+
+            def tell(connection: Connection) -> bool:
+                connection.execute(text("SELECT 1"))
+                both.wait(5.0)
+                is_new = alerts.keep(connection, message, 1.0)
+                time.sleep(0.1)  # the other has looked by now, unless it waits
+                return is_new
+
+            assert sorted(await asyncio.gather(store.write(tell), store.write(tell))) == [False, True]
+            assert len(await store.read(lambda c: alerts.after(c, 0))) == 1
+
+    run(scenario())
+
+
+def test_a_dead_letter_that_is_given_to_the_bridge_while_it_is_forgotten_is_kept(url: str) -> None:
+    async def scenario() -> None:
+        async with PostgresStore.open(url) as store:
+            await store.write(lambda c: leases.join(c, "me"))
+            taken = await taken_by(store, "me")
+            assert taken is not None
+            await store.write(lambda c: turns.finish(c, taken.work, "me", 2.0, state="failed"))
+            given, watching = (
+                threading.Event(),
+                create_engine(make_url(url).set(drivername="postgresql+psycopg")),
+            )
+
+            def give_slowly(connection: Connection) -> None:
+                letters = deadletters.every(connection)
+                assert [letter.name for letter in letters] == ["m1"]
+                deadletters.retry(connection, letters, 500 * retention.DAY)
+                given.set()
+                with watching.connect() as other:  # until what forgets waits for this
+                    while not other.execute(text(_BLOCKED)).scalar_one():
+                        time.sleep(0.01)
+
+            giving = asyncio.create_task(store.write(give_slowly))
+            await asyncio.to_thread(given.wait, 5.0)
+            async with asyncio.timeout(10.0):
+                await retention.forget(store, Keep(), 500 * retention.DAY)
+                await giving
+            watching.dispose()
+            (lease,) = await store.write(lambda c: leases.claim(c, "me", ["kbtool"], 500 * retention.DAY, 9))
+            again = await store.write(
+                lambda c: turns.take(c, lease, lambda *_: Mode.REPLY, 500 * retention.DAY, merges=True)
+            )
+            assert again is not None
+            assert again.work.text == taken.work.text != ""
+
+    run(scenario())
+
+
+def test_what_the_database_refuses_for_what_it_holds_is_a_bug_and_no_outage(url: str) -> None:
+    """Waiting for it would hold up every other delivery for ever."""
+
+    async def scenario() -> None:
+        async with PostgresStore.open(url) as store:
+            subject = Subject("kbtool", 1, 1)
+            with pytest.raises(DataError):
+                await store.write(lambda c: record(c, subject, 0.0, note(Step.ERROR, "a NUL: \x00")))
+            await store.write(partial(leases.join, me="me"))
+            with pytest.raises(IntegrityError):
+                await store.write(partial(leases.join, me="me"))
+            with pytest.raises(Unavailable):
+                await store.write(lambda c: c.execute(text("SELECT * FROM no_such_table")))
 
     run(scenario())
