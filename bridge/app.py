@@ -7,6 +7,7 @@ and opens the conversation.
          those mends nothing, and takes a customer's conversation from the bot
     401  not signed by who knows the secret, or long ago
     404  no such bot: the address in Chatwoot is wrong
+    408  the body did not come in time: Chatwoot has hung up by then, or it is not Chatwoot
     413  larger than any message (`largest_body`). Final on purpose: a person gets such a mail
     500  could not be stored, or not in time: Chatwoot tries twice more
 """
@@ -17,6 +18,7 @@ import asyncio
 import hmac
 import time
 from collections.abc import Callable, Sequence
+from enum import IntEnum
 
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
@@ -35,6 +37,8 @@ DELIVERY = "x-chatwoot-delivery"
 ADDRESS = "/webhooks/chatwoot"
 IN_TIME = 4.0
 """Seconds for storing a delivery. Chatwoot hangs up after 5, and what it hung up on it does not try again."""
+WHOLE = 5.0
+"""Seconds for a body to come in."""
 
 
 def create_app(
@@ -52,24 +56,24 @@ def create_app(
 
     async def receive(request: Request) -> Response:
         """Keep the delivery, then say so. Everything else is the worker's."""
-        with worker.receiving():
-            return await answer(request)
-
-    async def answer(request: Request) -> Response:
         path, settings = request.path_params, current()
         address = f"account/{path['account']}" if "account" in path else path["bot"]
         route = settings.route(address)
         if route is None:
             return Response("no such bot\n", 404)
         body = await _body(request, settings.largest_body)
-        if body is None:
-            log.problem("too_large", bot=address, bound=settings.largest_body)
-            return Response("too large\n", 413)
+        if isinstance(body, _Unread):
+            log.problem(body.name.lower(), bot=address, bound=settings.largest_body, seconds=WHOLE)
+            said = body.name.lower().replace("_", " ")
+            return Response(f"{said}\n", body, headers={"connection": "close"})
         now = clock()
         if not _is_chatwoots(request, route, body, now):
             log.problem("forged", bot=address)
             return Response("not signed by Chatwoot\n", 401)
-        delivery = request.headers.get(DELIVERY, "")
+        with worker.receiving():  # what anybody else sends holds the worker up in nothing
+            return await keep(address, request.headers.get(DELIVERY, ""), body, now)
+
+    async def keep(address: str, delivery: str, body: bytes, now: float) -> Response:
         if not store.is_shared:
             worker.wake()  # one writer takes what it is given in order: the worker's look shares this commit
         try:
@@ -99,19 +103,29 @@ def _is_chatwoots(request: Request, route: bridge_settings.Route, body: bytes, n
     return bool(route.secret) and hmac.compare_digest(secret.encode(), route.secret.encode())
 
 
-async def _body(request: Request, bound: int) -> bytes | None:
-    """The body; None where it is larger than `bound` bytes, of which no more are kept in memory."""
+async def _body(request: Request, bound: int) -> bytes | _Unread:
+    """The body, or why it is not read: of one larger than `bound` bytes no more are kept in memory."""
     announced = request.headers.get("content-length", "")
     if announced.isdigit() and int(announced) > bound:
-        return None
+        return _Unread.TOO_LARGE
     parts: list[bytes] = []
     size = 0
     try:
-        async for part in request.stream():
-            size += len(part)
-            if size > bound:
-                return None
-            parts.append(part)
+        async with asyncio.timeout(WHOLE):
+            async for part in request.stream():
+                size += len(part)
+                if size > bound:
+                    return _Unread.TOO_LARGE
+                parts.append(part)
+    except TimeoutError:
+        return _Unread.TOO_SLOW
     except ClientDisconnect:
         return b""  # nobody waits for the answer; an empty body is signed by nobody
     return b"".join(parts)
+
+
+class _Unread(IntEnum):
+    """Bodies that are not read, by the status that they are answered with."""
+
+    TOO_SLOW = 408
+    TOO_LARGE = 413

@@ -181,20 +181,20 @@ class Worker:
         return found
 
     def _round(self, connection: Connection, batch: int, room: int) -> _Round:
-        now = self._desk.clock()
+        now, me = self._desk.clock(), self._me
         new = inbox.unsorted(connection, batch)
         outcomes = intake.sort(connection, new, self._inboxes, now, self._desk.manner) if new else []
         if self._store.is_shared:
             for key in {_key(one.changed) for one in outcomes if one.changed is not None}:
                 announce(connection, _word(key))
         bots = self._settings.addresses
-        claimed = leases.claim(connection, self._me, bots, now, room) if room > 0 else []
+        claimed = leases.claim(connection, me, bots, now, room) if room > 0 else []
         merges = any(self._settings.patience_of(route).quiet > 0 for route in self._settings.routes)
         taken = []
         for lease in claimed:
             one = turns.take(connection, lease, self._desk.mode, now, merges=merges)
             if one is None:
-                leases.let_go(connection, lease.subject, self._me, now)
+                leases.let_go(connection, lease.subject, me, now)
             else:
                 taken.append(one)
         has_more = len(new) == batch or (0 < room == len(claimed))

@@ -1,4 +1,4 @@
-"""The policy as it stands in kb.toml: read again while a bridge runs, written by `kbtool tune`.
+"""The policy as it stands in kb.toml, written by `kbtool tune`; and in words, what differs between two.
 
 What is written keeps the file's comments and order, and is read back before it takes the file's place, so
 that no bridge ever finds half a file or one that does not load.
@@ -20,36 +20,6 @@ from kbtool.handoff import Policy
 
 WRITTEN = ("run", "fingerprint", "tuned", "estimated", "raised", "canaries")
 """What says where the thresholds come from; it goes when they do."""
-
-
-class PolicyFile:
-    """The policy of one kb.toml, for whoever runs by it: `policy` is the last one that was good."""
-
-    def __init__(self, path: Path) -> None:
-        """Raises ConfigError where the file holds no policy now."""
-        self._path = path
-        self._seen = self._stamp()
-        self.policy = load(path).policy
-
-    def read_again(self) -> tuple[str, ...]:
-        """Take over what was edited since, and say what changed (empty: nothing), old value and new.
-
-        Raises ConfigError for an edit that does not load, once; `policy` stays as it was. Costs one `stat`
-        where nothing was written.
-        """
-        stamp = self._stamp()
-        if stamp == self._seen:
-            return ()
-        self._seen = stamp
-        before, self.policy = self.policy, load(self._path).policy
-        return differences(before, self.policy)
-
-    def _stamp(self) -> tuple[int, int, int]:
-        try:
-            about = self._path.stat()
-        except OSError:
-            return (0, 0, 0)
-        return (about.st_mtime_ns, about.st_size, about.st_ino)
 
 
 def differences(before: Policy, after: Policy) -> tuple[str, ...]:

@@ -5,23 +5,29 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 
+import httpx
 import pytest
 from sqlalchemy import select, update
 from typer.testing import CliRunner
 
+from bridge.chatwoot.client import ChatwootClient
 from bridge.operating.deadletters import every
+from bridge.operating.hops import Place
+from bridge.operating.replay import Onlooker, answering_of, replay, stored
 from bridge.serve import address_of, listen, serving
 from bridge.store import open_store
 from bridge.store.schema import deliveries, messages, posts
 from bridge.store.visit import visit
 from bridge.tables import inbox
 from kbtool.cli import app
+from kbtool.embedded import InputField as EngineInput
 from kbtool.handoff import Policy
 from tests.bridging import Dify, Said, stand
-from tests.server import run
+from tests.server import APP, over_http, run
 
 QUESTION = "How long may I wait?"
 OTHER = "Is it waterproof?"
@@ -156,6 +162,65 @@ def test_a_replay_asks_todays_app_with_todays_threshold_and_posts_nothing(projec
     with monkeypatch.context() as patched:
         patched.setenv("CHATWOOT_USER_TOKEN", "user")
         run(scenario())
+
+
+def test_a_replay_takes_together_what_the_turn_did_and_says_what_it_cannot_ask_along(project: Path) -> None:
+    first, second = questions(project)
+    with visit(project / "bridge.sqlite", writes=True) as connection:
+        one = messages.c.id == first
+        connection.execute(update(messages).where(messages.c.id.in_([first, second])).values(turn=second))
+        picture = [{"kind": "image", "url": "https://chat.example.com/a.png", "size": 9, "words": ""}]
+        connection.execute(update(messages).where(one).values(attachments=picture))
+
+    async def scenario() -> None:
+        dify = Dify({f"{QUESTION}\n{OTHER}": Said("You have 30 days, and it is.", 0.8)})
+        listening = listen("127.0.0.1", 0)
+        (project / "kb.toml").write_text(
+            f'[dify]\nbase_url = "{address_of(listening)}/v1"\n'
+            '[bridge]\nstore = "bridge.sqlite"\n[bridge.routes.web]\nmode = "draft"\n',
+            encoding="utf-8",
+        )
+        async with serving((dify.app, listening)):
+            (one,) = json.loads(await asyncio.to_thread(said, "replay", str(first), "--message", "--json"))
+        assert (one["message"], one["then"]["action"], one["now"]["action"]) == (second, "handoff", "reply")
+        assert one["lacking"] == ["image is not passed on"]
+
+    run(scenario())
+
+
+def test_a_replay_tells_the_app_of_the_contact_and_shows_nobody_typing(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        form = (EngineInput("contact_name"),)
+        async with (
+            stand(tmp_path, {QUESTION: Said("You have 30 days.", 0.8)}) as at,
+            over_http(apps=(replace(APP, inputs=form),)) as its,
+        ):
+            await its.dataset("# Waiting\n\nYou may wait for 30 days.")
+            async with at.bridge():
+                asker = at.ask(QUESTION)
+                await at.until(lambda: bool(at.replies(asker)))
+            with visit(at.settings.store) as connection:
+                facts, asked = stored(connection, Place("kbtool", 1, at.conversation(asker).id))
+            (route,) = at.settings.routes
+            today = replace(at.settings, routes=(replace(route, contact=frozenset({"name"})),))
+            calls: list[tuple[str, str]] = []
+            make = answering_of(today, lambda _: its.client, at.http)
+            at.http.event_hooks["request"].append(keep_path(calls))
+            (alone,) = await replay(facts, asked, today, make)
+            assert alone.now.reason == "ai_unavailable"
+            desk = Onlooker(ChatwootClient(at.http, route.bot_token))
+            (told,) = await replay(facts, asked, today, make, desk=desk)
+            assert told.now.reason != "ai_unavailable"
+            assert [method for method, _ in calls] == ["GET"]
+
+    run(scenario())
+
+
+def keep_path(calls: list[tuple[str, str]]) -> Callable[[httpx.Request], Awaitable[None]]:
+    async def keep(request: httpx.Request) -> None:
+        calls.append((request.method, request.url.path))
+
+    return keep
 
 
 def test_a_replay_by_a_table_without_a_route_for_it_says_so(project: Path) -> None:

@@ -5,6 +5,7 @@ quota, a budget, a stale policy. And the routing table at work: two routes of on
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -17,7 +18,8 @@ from bridge.sandbox.records import ContactInbox
 from bridge.serve import Bridge, Reread, address_of, bridge, listen, serving
 from bridge.settings import BridgeSettings, Budget, Mode
 from bridge.speech.words import ENGLISH
-from bridge.tables import alerts
+from bridge.tables import alerts, usage
+from bridge.tables.usage import month_of
 from kbtool.canary import Canary, mark
 from kbtool.errors import ConfigError, Rejected
 from kbtool.handoff import Policy
@@ -199,6 +201,9 @@ def test_canaries_that_sing_otherwise_hold_replies_until_the_policy_is_measured_
                 visit = at.ask(QUESTION)
                 await until_open(at, visit)
                 assert [asked["query"] for asked in at.dify.asked] == ["canary"]
+                month = month_of(time.time(), "UTC")
+                spent = await running.store.read(lambda c: usage.spent(c, "kbtool", month))
+                assert spent.answers == 1  # canaries cost what answers cost
                 current[0] = replace(at.settings, policy=new)
                 running.look_again()
                 await at.until(lambda: len(at.dify.asked) == 2)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from sqlalchemy import create_engine, text
 
 from bridge import signature
 from bridge.settings import Mode
+from bridge.worker import MANY, Worker
 from tests.bridging import Said, Stand, stand
 from tests.server import run
 from tests.test_bridge_events import SAMPLES, body_of
@@ -104,6 +105,40 @@ def test_a_signature_covers_the_time_and_every_byte() -> None:
 )
 def test_no_header_makes_the_check_fail(headers: dict[str, str]) -> None:
     assert not signature.is_genuine(b"", headers, "secret", 0.0)
+
+
+def test_who_sends_slowly_is_hung_up_on_and_holds_up_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only what Chatwoot has signed counts as being received: the worker stands back for that."""
+    received: list[int] = []
+
+    class Watched(Worker):
+        @contextmanager
+        def receiving(self) -> Iterator[None]:
+            received.append(1)
+            with super().receiving():
+                yield
+
+    monkeypatch.setattr("bridge.app.WHOLE", 0.5)
+    monkeypatch.setattr("bridge.serve.Worker", Watched)
+    begun = b"POST /webhooks/chatwoot/kbtool HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{"
+
+    async def scenario() -> None:
+        async with running(tmp_path) as at:
+            slow = [await asyncio.open_connection("127.0.0.1", at.port) for _ in range(2 * MANY)]
+            for _, writer in slow:
+                writer.write(begun)
+            assert await at.deliver(question(), X_Chatwoot_Signature="") == 401
+            assert received == []
+            assert await at.deliver(question()) == 200
+            assert received == [1]
+            for reader, writer in slow:
+                assert (await reader.readline()).startswith(b"HTTP/1.1 408")
+                await reader.read()  # to the end: it is hung up on
+                writer.close()
+
+    run(scenario())
 
 
 # What is taken

@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +17,20 @@ import pytest
 from httpx_aiohttp import HttpxAiohttpClient
 from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DataError, IntegrityError
 
 from bridge import intake
+from bridge.operating import deadletters
 from bridge.sandbox import DeliverySettings
 from bridge.serve import bridge, listen, serving
-from bridge.settings import Mode
+from bridge.settings import Keep, Mode
 from bridge.store.postgres import PostgresStore
-from bridge.tables import inbox, leases, turns
+from bridge.tables import alerts, inbox, leases, retention, turns
 from bridge.tables.leases import LeaseLost
+from bridge.tables.trace import Step, Subject, note, record
 from bridge.tables.turns import Taken
+from kbtool.errors import Unavailable
+from kbtool.notify import Message
 from tests.bridging import QUICK, Said, Stand, stand
 from tests.postgres import database
 from tests.server import run
@@ -168,6 +174,51 @@ def test_a_bridge_that_was_taken_for_dead_can_write_nothing_more_of_its_turns(ur
     run(scenario())
 
 
+def test_a_bridge_that_was_taken_for_dead_claims_nothing_that_nobody_would_free(url: str) -> None:
+    """It was stopped, and looks for turns before it says that it lives: its claim would outlive its name."""
+
+    async def scenario() -> None:
+        async with PostgresStore.open(url) as store:
+            for name in ("slow", "quick"):
+                await store.write(partial(leases.join, me=name))
+            await asyncio.sleep(0.2)
+            assert await store.write(lambda c: leases.beat(c, "quick", 0.1))  # nothing was slow's yet
+            await store.write(lambda c: inbox.accept(c, "kbtool", "d-1", question(1), 0.0))
+            await store.write(lambda c: intake.sort(c, inbox.unsorted(c), lambda _: frozenset(), 0.0))
+            assert await store.write(lambda c: leases.claim(c, "slow", ["kbtool"], 1.0, 9)) == []
+            assert len(await store.write(lambda c: leases.claim(c, "quick", ["kbtool"], 1.0, 9))) == 1
+
+    run(scenario())
+
+
+def test_a_bridge_is_not_taken_for_dead_while_it_claims(url: str) -> None:
+    async def scenario() -> None:
+        async with PostgresStore.open(url) as store:
+            for name in ("slow", "quick"):
+                await store.write(partial(leases.join, me=name))
+            await store.write(lambda c: inbox.accept(c, "kbtool", "d-1", question(1), 0.0))
+            await store.write(lambda c: intake.sort(c, inbox.unsorted(c), lambda _: frozenset(), 0.0))
+            await asyncio.sleep(0.2)
+            claimed, looked_at = threading.Event(), threading.Event()
+
+            def claim_slowly(connection: Connection) -> None:
+                assert len(leases.claim(connection, "slow", ["kbtool"], 1.0, 9)) == 1
+                claimed.set()
+                assert looked_at.wait(5.0)
+
+            claiming = asyncio.create_task(store.write(claim_slowly))
+            await asyncio.to_thread(claimed.wait, 5.0)
+            try:
+                assert await store.write(lambda c: leases.beat(c, "quick", 0.1))
+            finally:
+                looked_at.set()
+            await claiming
+            assert await store.write(lambda c: leases.beat(c, "quick", 0.1))  # now it is, with what it has
+            assert len(await store.write(lambda c: leases.claim(c, "quick", ["kbtool"], 1.0, 9))) == 1
+
+    run(scenario())
+
+
 def test_a_message_that_is_sorted_while_its_conversation_is_let_go_is_due(url: str) -> None:
     """Found by killing: one bridge ends a turn while another sorts, and the second commits first."""
 
@@ -177,6 +228,7 @@ def test_a_message_that_is_sorted_while_its_conversation_is_let_go_is_due(url: s
 
     async def scenario() -> None:
         async with PostgresStore.open(url) as store:
+            await store.write(lambda c: leases.join(c, "me"))
             taken = await taken_by(store, "me")
             assert taken is not None
             sorted_, watching = (
@@ -229,5 +281,78 @@ def test_a_broken_connection_is_made_anew(tmp_path: Path, url: str) -> None:
             await asyncio.sleep(0.1)
             other = at.ask(QUESTION)
             await at.until(lambda: at.replies(other) == ["You have 30 days."])
+
+    run(scenario())
+
+
+def test_two_bridges_that_find_the_same_trouble_at_once_tell_it_once(url: str) -> None:
+    async def scenario() -> None:
+        async with PostgresStore.open(url) as store:
+            message = Message("Dify fails", key="dify:kbtool")
+            both = threading.Barrier(2)
+
+            def tell(connection: Connection) -> bool:
+                connection.execute(text("SELECT 1"))
+                both.wait(5.0)
+                is_new = alerts.keep(connection, message, 1.0)
+                time.sleep(0.1)  # the other has looked by now, unless it waits
+                return is_new
+
+            assert sorted(await asyncio.gather(store.write(tell), store.write(tell))) == [False, True]
+            assert len(await store.read(lambda c: alerts.after(c, 0))) == 1
+
+    run(scenario())
+
+
+def test_a_dead_letter_that_is_given_to_the_bridge_while_it_is_forgotten_is_kept(url: str) -> None:
+    async def scenario() -> None:
+        async with PostgresStore.open(url) as store:
+            await store.write(lambda c: leases.join(c, "me"))
+            taken = await taken_by(store, "me")
+            assert taken is not None
+            await store.write(lambda c: turns.finish(c, taken.work, "me", 2.0, state="failed"))
+            given, watching = (
+                threading.Event(),
+                create_engine(make_url(url).set(drivername="postgresql+psycopg")),
+            )
+
+            def give_slowly(connection: Connection) -> None:
+                letters = deadletters.every(connection)
+                assert [letter.name for letter in letters] == ["m1"]
+                deadletters.retry(connection, letters, 500 * retention.DAY)
+                given.set()
+                with watching.connect() as other:  # until what forgets waits for this
+                    while not other.execute(text(_BLOCKED)).scalar_one():
+                        time.sleep(0.01)
+
+            giving = asyncio.create_task(store.write(give_slowly))
+            await asyncio.to_thread(given.wait, 5.0)
+            async with asyncio.timeout(10.0):
+                await retention.forget(store, Keep(), 500 * retention.DAY)
+                await giving
+            watching.dispose()
+            (lease,) = await store.write(lambda c: leases.claim(c, "me", ["kbtool"], 500 * retention.DAY, 9))
+            again = await store.write(
+                lambda c: turns.take(c, lease, lambda *_: Mode.REPLY, 500 * retention.DAY, merges=True)
+            )
+            assert again is not None
+            assert again.work.text == taken.work.text != ""
+
+    run(scenario())
+
+
+def test_what_the_database_refuses_for_what_it_holds_is_a_bug_and_no_outage(url: str) -> None:
+    """Waiting for it would hold up every other delivery for ever."""
+
+    async def scenario() -> None:
+        async with PostgresStore.open(url) as store:
+            subject = Subject("kbtool", 1, 1)
+            with pytest.raises(DataError):
+                await store.write(lambda c: record(c, subject, 0.0, note(Step.ERROR, "a NUL: \x00")))
+            await store.write(partial(leases.join, me="me"))
+            with pytest.raises(IntegrityError):
+                await store.write(partial(leases.join, me="me"))
+            with pytest.raises(Unavailable):
+                await store.write(lambda c: c.execute(text("SELECT * FROM no_such_table")))
 
     run(scenario())

@@ -6,13 +6,20 @@ import json
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from bridge.channels import neutral
 from bridge.chatwoot import wire
-from kbtool.errors import ContractBroken, Rejected, Unavailable
+from bridge.chatwoot.client import ChatwootClient
+from bridge.serve import listen, serving
+from kbtool.errors import ContractBroken, Rejected, ServiceError, Unavailable
+from kbtool.http import LeanClient
+from tests.server import run
 
 SAMPLES = Path(__file__).parent / "contract" / "chatwoot"
 
@@ -84,3 +91,39 @@ def test_a_server_error_may_be_tried_again() -> None:
     assert isinstance(wire.error_of(502, None, "GET /x"), Unavailable)
     assert not wire.is_surely_not_stored(wire.error_of(502, None, "POST /x"))
     assert wire.is_surely_not_stored(wire.error_of(429, None, "POST /x"))
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        (Response("<html>Sign in</html>", media_type="text/html"), ContractBroken),
+        (Response(b'{"status": "pen\xc3', media_type="application/json"), ContractBroken),
+        (Response("[" * 200_000, media_type="application/json"), ContractBroken),
+        (Response(status_code=302, headers={"location": "https://elsewhere.example/"}), Rejected),
+        (Response(b'{"error": "a NUL \\u0000 and half \\ud83d"}', 500), Unavailable),
+    ],
+)
+def test_what_no_chatwoot_says_is_an_error_of_ours_and_done_by_nobody(
+    answer: Response, expected: type[ServiceError]
+) -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            await answer(scope, receive, send)
+
+    async def scenario() -> None:
+        listening = listen("127.0.0.1", 0)
+        async with (
+            serving((app, listening)),
+            LeanClient(f"http://127.0.0.1:{listening.getsockname()[1]}", timeout=httpx.Timeout(5.0)) as http,
+        ):
+            client = ChatwootClient(http, "token")
+            for call in (client.conversation(1, 2), client.open(1, 2)):
+                with pytest.raises(expected) as raised:
+                    await call
+                assert "\x00" not in raised.value.message
+                raised.value.message.encode()
+            if answer.status_code != 200:  # of what says nothing, the status is all there is
+                with pytest.raises(expected):
+                    await client.set_priority(1, 2, "high")
+
+    run(scenario())

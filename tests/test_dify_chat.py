@@ -187,3 +187,33 @@ def test_any_bytes_are_an_answer_or_an_error_of_ours(parts: list[bytes]) -> None
         answer.answer()
     except (ContractBroken, Rejected, Unavailable):
         return
+
+
+def test_both_halves_of_a_character_in_two_events_are_one_and_what_no_database_takes_is_gone() -> None:
+    cited = (
+        '{"segment_id": "s", "content": "a\\u0000\\udc00b", "document_id": "d", '
+        '"document_name": "\\u0000D", "score": 0.5}'
+    )
+    said = [
+        'data: {"event": "message", "answer": "Well done \\ud83d"}',
+        'data: {"event": "message", "answer": "\\ude00, \\ud83d half\\u0000."}',
+        f'data: {{"event": "message_end", "metadata": {{"retriever_resources": [{cited}]}}}}',
+    ]
+    answer = stream.read(said, Question("?"))
+    assert answer.text == "Well done 😀, � half."
+    assert (answer.hits[0].text, answer.hits[0].document_name) == ("a�b", "D")
+
+
+def test_a_stream_that_never_ends_is_given_up_before_it_fills_the_memory() -> None:
+    feeding, fed = Lines(), 0
+    part = b"x" * 65_536
+    with pytest.raises(ContractBroken, match="more than 16 MB"):  # noqa: PT012 a loop is what is tested
+        while True:
+            list(feeding.feed(part))
+            fed += len(part)
+    assert fed == stream.LARGEST
+
+
+def test_an_event_that_is_nested_without_end_is_no_bug_of_ours() -> None:
+    with pytest.raises(ContractBroken):
+        stream.Stream(Question("?")).feed("data: " + "[" * 200_000)

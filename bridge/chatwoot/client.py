@@ -8,7 +8,6 @@ person's, and assign the conversation to them (bridge rule 23).
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -111,7 +110,7 @@ class ChatwootClient:
             why = str(error) or type(error).__name__
             raise Unavailable(f"Chatwoot at {self._http.base_url} cannot be reached: {why}") from error
         body = _json(response)
-        if response.is_error:
+        if not response.is_success:  # a redirect has done nothing
             raise wire.error_of(response.status_code, body, f"{request.method} {request.path}")
         return body
 
@@ -120,5 +119,5 @@ def _json(response: httpx.Response) -> Any:
     """The body, or None where it is not JSON: parsing then says what was missing."""
     try:
         return response.json()
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):
         return None

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from bridge.channels import neutral
 from bridge.events import MARK, Rival, has_person, owner
+from bridge.events.fields import text_of
 from kbtool.errors import ContractBroken, Rejected, ServiceError, Unavailable
 
 Value = TypeVar("Value")
@@ -173,6 +174,8 @@ def error_of(status: int, body: Any, what: str) -> ServiceError:
     if status == 401:
         hint = "Check the bot's token, and that the bot is connected to this inbox."
         return Rejected(text, hint=hint, status=status)
+    if 300 <= status < 400:
+        return Rejected(text, hint="It redirects: is its address written with https?", status=status)
     if status in {408, 429} or status >= 500:
         return Unavailable(text, status=status)
     return Rejected(text, status=status)
@@ -213,7 +216,7 @@ def _said(body: Any) -> str:
         return ""
     words = body.get("error") or body.get("message") or body.get("errors") or ""
     first = words[0] if isinstance(words, list) else words
-    return str(first).split("\n", 1)[0][:300]
+    return text_of(str(first)).split("\n", 1)[0][:300]
 
 
 def _parse(what: str, build: Callable[[], Value]) -> Value:

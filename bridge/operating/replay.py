@@ -1,18 +1,25 @@
 """A stored conversation against today's configuration: what would be decided now, beside what was.
 
-The Dify app is asked anew, in a conversation of its own and with today's threshold; nothing is posted, and
-nothing is written into the store.
+The Dify app is asked anew, in a conversation of its own and with today's threshold, with its variables and
+the customer's files as a turn has them; nothing is posted, nobody is shown to type, and nothing is written
+into the store. What cannot be had any more, mostly files whose addresses were good for a while, is said.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection, and_, select
+import httpx
+from sqlalchemy import Connection, Row, and_, select
 
-from bridge.answering import Answering, Chat
+from bridge.answering import Answering, Chat, Desk
+from bridge.asking.enclosing import App, Enclosing
+from bridge.asking.fetch import Fetcher
+from bridge.chatwoot.client import ChatwootClient
+from bridge.chatwoot.wire import Shown
 from bridge.conversation import Facts, begin
 from bridge.events import Verdict
 from bridge.operating.hops import Place
@@ -21,7 +28,8 @@ from bridge.store.schema import messages
 from bridge.store.schema import turns as turns_of
 from bridge.tables import known
 from bridge.tables.trace import Note, Subject
-from bridge.tables.turns import Outcome, Work
+from bridge.tables.turns import HISTORY, Outcome, Work, work_of
+from bridge.turn.desk import manner_of
 from kbtool.errors import ConfigError
 
 FORGOTTEN = -1
@@ -30,21 +38,27 @@ FORGOTTEN = -1
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A customer's message and what became of it; `then` is None where the bridge kept silent."""
+    """What a customer wrote and what became of it; `then` is None where the bridge kept silent. `said` has
+    when each message was written, and its words.
+    """
 
     work: Work
     then: Outcome | None
+    said: tuple[tuple[float, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Replayed:
-    """One message: `then` and `now`, and the posts of now as (kind, text)."""
+    """One turn, named by its newest message: `then` and `now`, and the posts of now as (kind, text).
+    `lacking` are sentences about what was not asked along.
+    """
 
     message: int
     text: str
     then: Outcome | None
     now: Outcome
     posts: tuple[tuple[str, str], ...]
+    lacking: tuple[str, ...] = ()
 
     @property
     def is_same(self) -> bool:
@@ -59,11 +73,12 @@ class Replayed:
             "now": asdict(self.now),
             "same": self.is_same,
             "posts": posts,
+            "lacking": list(self.lacking),
         }
 
 
 def stored(connection: Connection, place: Place) -> tuple[Facts, list[Stored]]:
-    """The conversation's questions in order, those of one message where the place names it."""
+    """What is known of the conversation, and its questions in order; what was taken together is one."""
     m, t = messages.c, turns_of.c
     on = and_(t.bot == m.bot, t.account == m.account, t.message == m.id)
     query = (
@@ -77,14 +92,17 @@ def stored(connection: Connection, place: Place) -> tuple[Facts, list[Stored]]:
         )
         .order_by(m.id)
     )
-    found = []
+    turns: dict[int, list[Row[Any]]] = {}
     for row in connection.execute(query):
         if row.contact == FORGOTTEN:
             raise ConfigError(f"what was said in conversation {place.conversation} is forgotten by now")
-        subject = Subject(row.bot, row.account, row.conversation, row.id)
-        work = Work(subject, row.text, row.at, tuple(row.attachments), row.contact, 0)
-        then = Outcome(row.action, row.reason, row.score) if row.action else None
-        found.append(Stored(work, then))
+        turns.setdefault(row.turn or row.id, []).append(row)
+    found = []
+    for rows in turns.values():
+        newest = rows[-1]
+        subject = Subject(newest.bot, newest.account, newest.conversation, newest.id)
+        then = Outcome(newest.action, newest.reason, newest.score) if newest.action else None
+        found.append(Stored(work_of(subject, rows, 0), then, tuple((row.at, row.text) for row in rows)))
     if not found:
         raise ConfigError(f"conversation {place.conversation} has no question to replay")
     facts = known.facts_of(connection, found[0].work.subject) or Facts()
@@ -97,8 +115,11 @@ async def replay(
     settings: BridgeSettings,
     answering_of: Callable[[Route], Answering],
     only: int = 0,
+    desk: Desk | None = None,
 ) -> list[Replayed]:
-    """Each question decided again, with those before it for its history; `only` is one message's id."""
+    """Each question decided again, with those before it for its history; `only` is one message's id. `desk`
+    knows the contact, where an app wants to be told of it.
+    """
     address = questions[0].work.subject.bot
     route = settings.choose(address, facts.inbox, facts.labels)
     if route is None or route.mode is Mode.OFF:
@@ -110,26 +131,61 @@ async def replay(
     replayed = []
     for one in questions:
         facts = begin(facts, one.work.at, route.mode)
-        if not only or one.work.subject.message == only:
-            history = tuple(text for at, text in before if at >= facts.episode_at)
-            decided = await answering.decide(one.work, facts, history, route.mode, _tell_nobody)
+        if not only or only in one.work.messages:
+            history = [text for at, text in before if text and at >= facts.episode_at][-HISTORY:]
+            lacking: list[str] = []
+            decided = await answering.decide(
+                one.work,
+                facts,
+                history,
+                route.mode,
+                partial(_hear, lacking),
+                manner=manner_of(route, facts, one.work.at),
+                desk=desk,
+            )
             posts = tuple((post.kind.value, post.text) for post in decided.posts)
+            message = one.work.subject.message
             replayed.append(
-                Replayed(one.work.subject.message, one.work.text, one.then, decided.outcome, posts)
+                Replayed(message, one.work.text, one.then, decided.outcome, posts, tuple(lacking))
             )
             facts = decided.facts
-        before.append((one.work.at, one.work.text))
+        before += one.said
     return replayed
 
 
-async def _tell_nobody(_: Note) -> None:
-    """There is no trace of a replay."""
+async def _hear(lacking: list[str], told: Note) -> None:
+    """There is no trace of a replay; what it had to leave out is said. That it asks has facts beside it."""
+    if not told.detail:
+        lacking.append(told.text)
 
 
-def answering_of(settings: BridgeSettings, chats: Callable[[str], Chat]) -> Callable[[Route], Answering]:
-    """For each route what answers it today: its app and its policy, with nothing held back."""
+@dataclass(frozen=True, slots=True)
+class Onlooker:
+    """Who looks at conversations in Chatwoot and leaves no sign of it."""
+
+    client: ChatwootClient
+
+    async def conversation(self, account: int, conversation: int) -> Shown:
+        return await self.client.conversation(account, conversation)
+
+    async def type(self, account: int, conversation: int, *, is_on: bool) -> None:
+        """Nobody types in a replay."""
+
+
+def answering_of(
+    settings: BridgeSettings, chats: Callable[[str], Chat], chatwoot: httpx.AsyncClient | None = None
+) -> Callable[[Route], Answering]:
+    """For each route what answers it today: its app and its policy, with nothing held back. Files come from
+    `chatwoot` and its storage; without it none do.
+    """
 
     def make(route: Route) -> Answering:
-        return Answering(chats(route.app), settings.policy_of(route), settings.patience_of(route))
+        chat = chats(route.app)
+        enclosing = None
+        if isinstance(chat, App):
+            fetcher = Fetcher.of(chatwoot, str(chatwoot.base_url), settings.storage) if chatwoot else None
+            enclosing = Enclosing(chat, fetcher, route.contact)
+        policy, patience = settings.policy_of(route), settings.patience_of(route)
+        return Answering(chat, policy, patience, enclosing=enclosing)
 
     return make

@@ -58,11 +58,18 @@ class Live:
     async def is_stale(self) -> str:
         """Ask the policy's canary questions through the app that they were measured with, the nameless one;
         where no route has that, through the first. "" where all is as it was, or there are no canaries.
+
+        They cost what answers cost, on the account of the first route of that app.
         """
-        canaries, apps = self.current().policy.canaries, self.chats()
-        if not (canaries and apps):
+        canaries = self.current().policy.canaries
+        routes = sorted(
+            (route for route in self.current().routes if route.asks), key=lambda one: one.app != ""
+        )
+        if not (canaries and routes):
             return ""
-        drift = await check(apps.get("") or next(iter(apps.values())), canaries)
+        route = routes[0]
+        asked = Metered(self._chats(route.app), route.name, self.budgets.spend, self._failed)
+        drift = await check(asked, canaries)
         if not drift.is_known:
             raise Unavailable(f"The policy cannot be checked: {drift.sentence}")
         return drift.sentence if drift.is_stale else ""

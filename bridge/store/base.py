@@ -9,7 +9,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import Any, Self, TypeVar
 
 from sqlalchemy import Connection, text
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError, StatementError
 
 from bridge import log
 
@@ -68,6 +68,16 @@ def announce(connection: Connection, word: str) -> None:
     """Tell the other bridges, when this transaction is committed; in a file's store there are none."""
     if connection.dialect.name == "postgresql":
         connection.execute(_NOTIFY, {"channel": CHANNEL, "word": word})
+
+
+def is_outage(error: BaseException) -> bool:
+    """Whether the database failed, and may do the same later. What it refuses for what it was given, it
+    always refuses: that is a bug of ours, and waiting for it would hold everything else up.
+    """
+    is_ours = isinstance(error, (DataError, IntegrityError)) or (
+        isinstance(error, StatementError) and not isinstance(error, DBAPIError)
+    )
+    return isinstance(error, SQLAlchemyError) and not is_ours
 
 
 def cause(error: SQLAlchemyError) -> str:

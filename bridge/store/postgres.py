@@ -19,7 +19,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlch
 
 from bridge import log
 from bridge.store import migrate
-from bridge.store.base import CHANNEL, Store, Value, cause
+from bridge.store.base import CHANNEL, Store, Value, cause, is_outage
 from kbtool.errors import ConfigError, Unavailable
 
 CONNECTIONS = 8
@@ -110,6 +110,8 @@ class PostgresStore(Store):
         try:
             return await asyncio.get_running_loop().run_in_executor(self._threads, self._transact, work)
         except SQLAlchemyError as error:
+            if not is_outage(error):
+                raise
             raise Unavailable(f"The store does not work: {cause(error)}") from error
 
     def _transact(self, work: Callable[[Connection], Value]) -> Value:

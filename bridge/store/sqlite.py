@@ -21,7 +21,7 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import SQLAlchemyError
 
 from bridge.store import migrate
-from bridge.store.base import Store, Value, Work, cause
+from bridge.store.base import Store, Value, Work, cause, is_outage
 from kbtool.errors import ConfigError, Unavailable
 
 LARGEST_GROUP = 256
@@ -125,7 +125,7 @@ class SqliteStore(Store):
             for (_, future), (value, failure) in zip(group, outcomes, strict=True):
                 if future.done():  # its caller was cancelled; the rows are there all the same
                     continue
-                if isinstance(failure, SQLAlchemyError):
+                if isinstance(failure, SQLAlchemyError) and is_outage(failure):
                     future.set_exception(Unavailable(f"The store cannot be written: {cause(failure)}"))
                 elif failure is not None:
                     future.set_exception(failure)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, insert, select, text
 
 from bridge import log
 from bridge.store import Store
@@ -18,6 +18,7 @@ from kbtool.notify import Level, Message
 
 QUIET = 3600.0
 """Seconds for which an alert of the same key is not told again."""
+_ITS_TURN = text("SELECT pg_advisory_xact_lock(7246583, hashtext(:key))")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +39,17 @@ async def raise_alert(store: Store, message: Message, now: float, quiet: float =
 
 
 def keep(connection: Connection, message: Message, now: float, quiet: float = QUIET) -> bool:
-    """The row alone, for a transaction that holds what the alert is about."""
+    """The row alone, for a transaction that holds what the alert is about.
+
+    Of bridges that share a store, one at a time tells of a key: none sees what another is about to tell.
+    """
     same = select(alerts.c.id).where(alerts.c.key == message.key, alerts.c.at > now - quiet).limit(1)
     if connection.execute(same).one_or_none() is not None:
         return False
+    if connection.dialect.name == "postgresql":
+        connection.execute(_ITS_TURN, {"key": message.key})
+        if connection.execute(same).one_or_none() is not None:
+            return False
     row = {
         "at": now,
         "key": message.key,

@@ -54,13 +54,23 @@ _POSTPONE = (
     .values(owner="", attempts=conversations.c.attempts + 1, due_at=bindparam("to_due_at"))
 )
 _OWNER = select(conversations.c.owner).where(OF_SUBJECT).with_for_update()
+_LIVES = (
+    select(replicas.c.id)
+    .where(replicas.c.id == bindparam("me"))
+    .with_for_update(read=True, key_share=True)  # held against being taken for dead, not against a beat
+)
 _FREED = {"owner": "", "due_at": 0.0}
 _CLOCK = func.extract("epoch", func.clock_timestamp())
 """The database's own: those of the machines may differ."""
 
 
 def claim(connection: Connection, me: str, bots: Collection[str], now: float, limit: int) -> list[Lease]:
-    """Up to `limit` conversations whose turn is due and that nobody works on, the longest due first."""
+    """Up to `limit` conversations whose turn is due and that nobody works on, the longest due first.
+
+    None where the others have taken this bridge for dead: what it claimed after that, nobody would free.
+    """
+    if _is_shared(connection) and connection.execute(_LIVES, {"me": me}).one_or_none() is None:
+        return []
     c = conversations.c
     query = (
         select(c.bot, c.account, c.id, c.attempts)
@@ -144,3 +154,8 @@ def leave(connection: Connection, *names: str) -> None:
     """These bridges work no more; what they had is free."""
     connection.execute(update(conversations).where(conversations.c.owner.in_(names)).values(_FREED))
     connection.execute(delete(replicas).where(replicas.c.id.in_(names)))
+
+
+def _is_shared(connection: Connection) -> bool:
+    """Whether other bridges may work on the store: those on a file are alone, and have no row."""
+    return connection.dialect.name == "postgresql"

@@ -159,7 +159,11 @@ def _delete(connection: Connection, table: Table, *conditions: ColumnElement[boo
 def _in_batch(
     connection: Connection, table: Table, is_old: ColumnElement[bool], change: Update | Delete
 ) -> int:
-    """`change` the first rows of the table that are old; how many."""
+    """`change` the first rows of the table that are old; how many.
+
+    They must be old twice: PostgreSQL looks at a row that it waited for anew, and not at what chose it. What
+    was given to the bridge again meanwhile is not forgotten.
+    """
     key = tuple(table.primary_key.columns)
     first = select(*key).where(is_old).limit(BATCH)
-    return connection.execute(change.where(tuple_(*key).in_(first))).rowcount
+    return connection.execute(change.where(tuple_(*key).in_(first), is_old)).rowcount

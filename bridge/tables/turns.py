@@ -132,7 +132,7 @@ def take(
         _freeze(connection, of_turn, [row.id for row in chosen], now)
     facts = known.facts_of(connection, subject) or Facts()
     facts = begin(facts, newest.at, mode_of(subject.bot, facts))
-    return Taken(_work(of_turn, chosen, lease.attempts), facts, _history(connection, of_turn, facts), posts)
+    return Taken(work_of(of_turn, chosen, lease.attempts), facts, _history(connection, of_turn, facts), posts)
 
 
 def has_more(connection: Connection, work: Work) -> bool:
@@ -208,7 +208,8 @@ def _freeze(connection: Connection, subject: Subject, ids: Sequence[int], now: f
         record(connection, subject, now, merged)
 
 
-def _work(subject: Subject, chosen: Sequence[Row[Any]], attempts: int) -> Work:
+def work_of(subject: Subject, chosen: Sequence[Row[Any]], attempts: int) -> Work:
+    """The work that these rows of `messages` are together, in order."""
     return Work(
         subject,
         "\n".join(row.text for row in chosen if row.text),

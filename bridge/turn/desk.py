@@ -45,9 +45,12 @@ class Desk:
 
     def manner(self, address: str, facts: Facts) -> Manner:
         """How to speak in the conversation now."""
-        route = self.route(address, facts)
-        if route is None:
-            return Manner(facts.channel)
-        now = self.clock()
-        back = route.hours.next_opening(now)
-        return Manner(facts.channel, route.language, route.forwarding, back, datetime.fromtimestamp(now, UTC))
+        return manner_of(self.route(address, facts), facts, self.clock())
+
+
+def manner_of(route: Route | None, facts: Facts, now: float) -> Manner:
+    """How to speak in a conversation that `route` is for, None where none is."""
+    if route is None:
+        return Manner(facts.channel)
+    back = route.hours.next_opening(now)
+    return Manner(facts.channel, route.language, route.forwarding, back, datetime.fromtimestamp(now, UTC))

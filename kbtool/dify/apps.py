@@ -22,7 +22,7 @@ from kbtool.dify.conversations import (
 )
 from kbtool.dify.stream import Lines, Stream
 from kbtool.dify.wire import apps as wire
-from kbtool.errors import Rejected
+from kbtool.errors import ContractBroken, Rejected
 from kbtool.model import Answer, Question
 
 GRACE = 2.0
@@ -60,7 +60,7 @@ class Apps(Connection):
             if not stream.is_finished:
                 self._stop(stream, user)
                 raise self._too_late(request) from error
-        except asyncio.CancelledError:
+        except (asyncio.CancelledError, ContractBroken):
             self._stop(stream, user)
             raise
         except httpx.HTTPError as error:

@@ -13,11 +13,15 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from kbtool.dify.text import storable
 from kbtool.dify.wire.parsing import parse
 from kbtool.dify.wire.refusals import error_of
 from kbtool.dify.wire.retrieval import parse_citations
 from kbtool.errors import ContractBroken, Rejected, Unavailable
 from kbtool.model import Answer, Hit, Question
+
+LARGEST = 16 * 1024 * 1024
+"""Bytes of one stream, the chunks that a chatflow's nodes tell of included: it is held in memory."""
 
 
 @dataclass(slots=True)
@@ -26,11 +30,22 @@ class Lines:
     that Python counts as line ends too.
     """
 
-    _rest: bytes = b""
+    _rest: list[bytes] = field(default_factory=list)
+    _size: int = 0
 
     def feed(self, part: bytes) -> Iterator[str]:
-        """The lines that `part` completes. Raises ContractBroken for what is not UTF-8."""
-        *whole, self._rest = (self._rest + part).split(b"\n")
+        """The lines that `part` completes. Raises ContractBroken for what is not UTF-8, and behind `LARGEST`
+        bytes.
+        """
+        self._size += len(part)
+        if self._size > LARGEST:
+            raise ContractBroken(f"Dify chat: an answer of more than {LARGEST // 2**20} MB")
+        first, *more = part.split(b"\n")
+        self._rest.append(first)
+        if not more:
+            return
+        whole = [b"".join(self._rest), *more[:-1]]
+        self._rest = [more[-1]]
         for line in whole:
             try:
                 yield line.removesuffix(b"\r").decode()
@@ -90,14 +105,14 @@ class Stream:
             raise Unavailable("Dify's answer broke off before its end", hint="Try again in a minute.")
         return Answer(
             question=self.question,
-            text=self._replaced if self._replaced is not None else "".join(self._text),
+            text=storable(self._replaced if self._replaced is not None else "".join(self._text)),
             hits=self._hits,
-            conversation_id=self._conversation_id,
-            message_id=self._message_id,
+            conversation_id=storable(self._conversation_id),
+            message_id=storable(self._message_id),
             latency=latency,
             tokens=self._usage.get("total_tokens"),
             price=self._usage.get("total_price"),
-            currency=str(self._usage.get("currency") or ""),
+            currency=storable(str(self._usage.get("currency") or "")),
         )
 
     def _take_node(self, node: dict[str, Any]) -> None:
@@ -108,7 +123,7 @@ class Stream:
 
     def _take_workflow(self, data: dict[str, Any]) -> None:
         if data.get("status") == "failed":
-            raise Rejected(f"Dify's chatflow failed: {str(data.get('error') or '')[:300]}")
+            raise Rejected(f"Dify's chatflow failed: {storable(str(data.get('error') or ''))[:300]}")
         if not self._text:
             self._text.append(str((data.get("outputs") or {}).get("answer") or ""))
         self.is_finished = True

@@ -23,6 +23,14 @@ def sendable(text: str) -> str:
     return text
 
 
+def storable(text: str) -> str:
+    """The same text as every database takes it. JSON can carry half a character, and a stream both halves in
+    two events: they are put together, and what stays half becomes `�`. NUL, which PDFs leave in pages, goes.
+    """
+    whole = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return whole.replace("\x00", "")
+
+
 def stored(text: str) -> str:
     """What Dify will have stored for a text that was sent: `¿` and control characters gone, `<|` as `<`."""
     return _DROPPED.sub("", text.replace("<|", "<").replace("|>", ">"))

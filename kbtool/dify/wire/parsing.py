@@ -17,7 +17,15 @@ def parse(what: str, build: Callable[[], Item]) -> Item:
     """What `build` makes of an answer; `ContractBroken` where the answer does not have the form it needs."""
     try:
         return build()
-    except (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError) as error:
+    except (
+        KeyError,
+        IndexError,
+        TypeError,
+        ValueError,
+        AttributeError,
+        OverflowError,
+        RecursionError,
+    ) as error:
         raise ContractBroken(
             f"Dify {what}: the answer does not have the expected form ({type(error).__name__}: {error})",
             hint="Compare the server's version with the one that the README names.",

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+from kbtool.dify.text import storable
 from kbtool.errors import Rejected, ServiceError, Unavailable
 
 NO_ROUTE = "no_such_route"
@@ -82,7 +83,7 @@ def error_of(status: int, body: Any, what: str) -> ServiceError:
 
 
 def _message(body: Any) -> str:
-    return str(body.get("message") or body.get("error") or "") if isinstance(body, dict) else ""
+    return storable(str(body.get("message") or body.get("error") or "")) if isinstance(body, dict) else ""
 
 
 def _retry_after(header: str) -> float | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from kbtool.dify.objects import Request, RetrievalProfile
+from kbtool.dify.text import storable
 from kbtool.dify.wire.parsing import parse, score, values
 from kbtool.model import Hit
 
@@ -45,10 +46,10 @@ def _hit(record: Any) -> Hit:
 
 def _citation(item: Any) -> Hit:
     return Hit(
-        chunk_id=str(item["segment_id"]),
-        document_id=str(item["document_id"]),
-        document_name=str(item["document_name"]),
-        text=str(item["content"]),
+        chunk_id=storable(str(item["segment_id"])),
+        document_id=storable(str(item["document_id"])),
+        document_name=storable(str(item["document_name"])),
+        text=storable(str(item["content"])),
         score=score(item["score"]),
         metadata=values((item.get("doc_metadata") or {}).items()),
     )
