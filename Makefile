@@ -37,6 +37,7 @@ bench: $(INSTALLED_DEV)
 	$(BIN)/python -m benchmarks.threshold
 	$(BIN)/python -m benchmarks.ingest
 	$(BIN)/python -m benchmarks.bridge
+	$(BIN)/python -m benchmarks.review
 
 # The simulations of the verdict and of the threshold with 1,000 worlds a case: more than an hour. Then the bridge:
 # 10,000 webhooks that are wrong, and it must take every one; killed 200 times on SQLite, and 50 times as one of

@@ -13,9 +13,13 @@ from pathlib import Path
 import httpx
 import pytest
 
-from bridge.sandbox.records import ContactInbox
+from bridge.pages import Language
+from bridge.review.words import WORDS, why
+from bridge.sandbox.records import ContactInbox, MessageType
 from bridge.settings import Mode, Review
+from bridge.speech import QUOTA_SPENT, UNHEARD
 from bridge.tables import drafts
+from kbtool.handoff import Reason
 from tests.bridging import Said, Stand, stand
 from tests.reviewing import AGENT, SECRET, STRANGER
 from tests.server import run
@@ -250,6 +254,23 @@ def test_without_a_secret_nobody_can_sign_in_and_the_page_says_so(tmp_path: Path
     run(check())
 
 
+def test_the_page_says_as_much_in_one_language_as_in_the_other() -> None:
+    english, chinese = WORDS[Language.ENGLISH], WORDS[Language.CHINESE]
+    fields = re.compile(r"{[a-z]+}")
+    assert english.keys() == chinese.keys()
+    assert all(english.values())
+    for key, sentence in english.items():
+        assert sorted(fields.findall(sentence)) == sorted(fields.findall(chinese[key]))
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [one for one in (*Reason, QUOTA_SPENT, UNHEARD) if one not in {Reason.ANSWERED, Reason.SMALLTALK}],
+)
+def test_why_there_is_no_draft_is_said_in_both_languages(reason: str) -> None:
+    assert why(Language.CHINESE, reason) != why(Language.ENGLISH, reason) != reason
+
+
 def test_a_page_that_is_off_is_not_there(tmp_path: Path) -> None:
     async def check() -> None:
         async with stand(tmp_path, ANSWERS) as at, at.bridge(review=Review(is_on=False, secret=SECRET)):
@@ -398,8 +419,6 @@ async def the_customer_writes(at: Stand, visit: ContactInbox) -> None:
 
 async def a_person_writes(at: Stand, visit: ContactInbox) -> None:
     agent = at.sandbox.state.directory.users[1]
-    from bridge.sandbox.records import MessageType
-
     at.sandbox.state.add(at.conversation(visit), MessageType.outgoing, "14 days.", agent)
 
 
