@@ -92,8 +92,7 @@ class Review:
     def desk(self) -> str:
         """The origin where agents have Chatwoot open: who may frame the page, and tell it what to show."""
         url = httpx.URL(self._current().review.desk or str(self._chatwoot.base_url))
-        port = f":{url.port}" if url.port else ""
-        return f"{url.scheme}://{url.host}{port}"
+        return f"{url.scheme}://{url.netloc.decode('ascii')}"
 
     def _guarded(self, answer: Callable[[Request], Awaitable[Response]]) -> Any:
         """What fails is said in a page; what is posted from elsewhere is refused."""
