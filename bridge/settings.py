@@ -215,5 +215,7 @@ class BridgeSettings:
                 yield f"route {name}: mode {old.mode.value} to {route.mode.value}"
             if replace(old, policy=None, mode=route.mode) != replace(route, policy=None):
                 yield f"route {name}: other settings"
+        if self.review != new.review:
+            yield "the review page"
         if [name for name in before if name in after] != [name for name in after if name in before]:
             yield "the order of the routes"

@@ -12,8 +12,10 @@ from bridge.settings import Keep
 from bridge.store.postgres import PostgresStore
 from bridge.store.schema import deliveries, messages, posts, trace, turns
 from bridge.store.sqlite import SqliteStore
-from bridge.tables import inbox, retention
+from bridge.tables import drafts, inbox, retention, sessions
+from bridge.tables.drafts import Drafted, Source
 from bridge.tables.retention import BATCH, DAY, forget
+from bridge.tables.trace import Subject
 from tests.postgres import database
 from tests.server import run
 
@@ -110,3 +112,25 @@ def test_much_is_forgotten_in_batches(tmp_path: Path, monkeypatch: pytest.Monkey
             assert await forget(store, KEEP, 8 * DAY) == 10
 
     run(scenario())
+
+
+def test_drafts_lose_their_words_then_go_and_sessions_end_by_themselves(tmp_path: Path) -> None:
+    drafted = Drafted("My number is 555", "Dear 555", "reply", "answered", 0.8, 0.5, (Source("Returns"),))
+
+    def fill_in(connection: Connection) -> None:
+        drafts.add(connection, Subject("kbtool", 1, 7, 10), drafted, 0.0)
+        sessions.add(connection, sessions.Row("digest", 4, "Ann", b"sealed", ends_at=50.0))
+
+    async def check() -> None:
+        async with SqliteStore.open(tmp_path / "b.sqlite") as store:
+            await store.write(fill_in)
+            assert await forget(store, KEEP, 49.0) == 0
+            assert await forget(store, KEEP, 91 * DAY) == 2
+            assert await store.read(lambda c: sessions.get(c, "digest", 0.0)) is None
+            kept = await store.read(lambda c: drafts.newest(c, 1, 7))
+            assert kept is not None
+            assert (kept.drafted.asked, kept.drafted.text, kept.drafted.sources) == ("", "", ())
+            assert kept.drafted.score == 0.8
+            assert await forget(store, KEEP, 401 * DAY) == 1
+
+    run(check())

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.routes.routing import app_key, settings_of
-from bridge.settings import BridgeSettings, Mode, Route
+from bridge.settings import BridgeSettings, Mode, Review, Route
 from kbtool.config import load
 from kbtool.errors import ConfigError
 from kbtool.handoff import Policy
@@ -151,3 +151,14 @@ def test_what_a_reload_changes_is_told_with_both_values(tmp_path: Path) -> None:
         "route web: other settings",
     ]
     assert list(after.changes(after)) == []
+
+
+def test_the_review_page_is_there_and_its_secret_comes_from_the_environment(tmp_path: Path) -> None:
+    text = '[bridge.review]\nchatwoot_origin = "https://chat.example.com"\nsession_hours = 2\n'
+    secret = "k" * 32
+    assert made(tmp_path, "").review == Review()
+    review = made(tmp_path, text, KBTOOL_SECRET_KEY=secret).review
+    assert review == Review(desk="https://chat.example.com", session=7200.0, secret=secret)
+    assert secret not in repr(review)
+    assert "at least 32 characters" in complaint(tmp_path, "", KBTOOL_SECRET_KEY="short")
+    assert "without a path" in complaint(tmp_path, text.replace(".com", ".com/app"))

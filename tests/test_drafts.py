@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Connection, create_engine
 
+from bridge.store.postgres import PostgresStore
 from bridge.store.schema import conversations, messages, metadata
 from bridge.tables import drafts
 from bridge.tables.drafts import Draft, Drafted, Moved, State, distance
 from bridge.tables.trace import Subject
+from tests.postgres import database
+from tests.server import run
 
 DRAFTED = Drafted("How long?", "You have 30 days.", "reply", "answered", 0.8, 0.5)
 
@@ -148,6 +153,24 @@ def test_what_was_decided_since_then_is_told_in_order(connection: Connection) ->
     drafts.discard(connection, subject(12), "unclear", 4, 107.0)
     assert [one.why for one in drafts.decided(connection, 0.0)] == ["wrong", "unclear"]
     assert [one.why for one in drafts.decided(connection, 106.0)] == ["unclear"]
+
+
+def test_on_postgresql_a_draft_is_claimed_once_by_many_at_the_same_time() -> None:
+    async def check(url: str) -> None:
+        async with PostgresStore.open(url) as store:
+            await store.write(lambda c: drafts.add(c, subject(10), DRAFTED, 100.0))
+            claims = await asyncio.gather(
+                *(store.write(partial(drafts.claim, subject=subject(10), text="x", agent=n, now=101.0))
+                  for n in range(1, 9))
+            )  # fmt: skip
+            (claimed,) = [one for one in claims if one is not None]
+            assert isinstance(claimed, Draft)
+            await store.write(lambda c: drafts.arrived(c, subject(10), 12, 102.0))
+            (kept,) = await store.read(lambda c: drafts.decided(c, 0.0))
+            assert (kept.agent, kept.state, kept.sent) == (claimed.agent, State.EDITED, "x")
+
+    with database() as url:
+        run(check(url))
 
 
 @given(st.text(max_size=40), st.text(max_size=40))

@@ -55,6 +55,13 @@ def framed(page: Page, address: str) -> FrameLocator:
     return frame
 
 
+def turn_to(page: Page, number: int) -> None:
+    """Another conversation is opened in Chatwoot, and the agent looks at the page again."""
+    page.evaluate("n => document.body.dataset.conversation = n", str(number))
+    inside = next(one for one in page.frames if "/review" in one.url)
+    inside.evaluate("dispatchEvent(new Event('focus'))")
+
+
 def by_itself(page: Page, world: World, path: str = "", query: str = "") -> None:
     page.goto(world.review + query)
     page.locator("#token").fill(AGENT)
@@ -95,9 +102,9 @@ def test_the_page_follows_the_conversation_that_is_open_and_keeps_what_was_writt
     page = opened(browser, said)
     frame = framed(page, f"{world.desk}/app/{world.number(first)}")
     frame.get_by_label(EDITOR).fill("half a sentence")
-    page.evaluate("n => document.body.dataset.conversation = n", str(world.number(second)))
+    turn_to(page, world.number(second))
     expect(frame.get_by_label(EDITOR)).to_have_value("By post too: 30 days.", timeout=10_000)
-    page.evaluate("n => document.body.dataset.conversation = n", str(world.number(first)))
+    turn_to(page, world.number(first))
     expect(frame.get_by_label(EDITOR)).to_have_value("half a sentence", timeout=10_000)
     frame.get_by_label(EDITOR).press("Escape")
     expect(frame.get_by_label(EDITOR)).to_have_value(DRAFT)
@@ -112,6 +119,7 @@ def test_what_the_customer_adds_meanwhile_is_said_and_nothing_is_sent(browser: B
     by_itself(page, world, f"/c/1/{world.number(visit)}")
     expect(page.get_by_label(EDITOR)).to_have_value(DRAFT)
     world.ask("And by post?", visit)
+    page.evaluate("dispatchEvent(new Event('focus'))")
     expect(page.get_by_label(EDITOR)).to_have_value("By post too: 30 days.", timeout=10_000)
     page.context.close()
     assert world.said_by_people(visit) == []

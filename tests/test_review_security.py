@@ -13,9 +13,13 @@ from pathlib import Path
 import httpx
 import pytest
 
-from bridge.sandbox.records import ContactInbox
+from bridge.pages import Language
+from bridge.review.words import WORDS, why
+from bridge.sandbox.records import ContactInbox, MessageType
 from bridge.settings import Mode, Review
+from bridge.speech import QUOTA_SPENT, UNHEARD
 from bridge.tables import drafts
+from kbtool.handoff import Reason
 from tests.bridging import Said, Stand, stand
 from tests.reviewing import AGENT, SECRET, STRANGER
 from tests.server import run
@@ -167,38 +171,40 @@ ATTACKS: list[tuple[Attack, int, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("attack", "status", "why"), ATTACKS, ids=[one[0].__name__ for one in ATTACKS])
 def test_what_is_not_the_agents_own_is_refused_and_told(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture, attack: Attack, status: int, why: str
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "bridge")
 
     async def check() -> None:
-        async with desk(tmp_path) as (at, browser, visit):
-            answer = await attack(at, browser, visit)
-            assert answer.status_code == status
-            assert DRAFT not in answer.text
-            assert said(at, visit) == []
-            assert answer.headers["content-security-policy"].startswith("default-src 'none'")
+        async with desk(tmp_path) as (at, browser, _):
+            for attack, status, why in ATTACKS:
+                visit, name = await drafted(at), attack.__name__
+                await browser.sign_in(AGENT)
+                caplog.clear()
+                answer = await attack(at, browser, visit)
+                assert answer.status_code == status, name
+                assert DRAFT not in answer.text, name
+                assert said(at, visit) == [], name
+                assert answer.headers["content-security-policy"].startswith("default-src 'none'"), name
+                assert f"event=review_refused why={why}" in caplog.text, name
+                assert AGENT not in caplog.text, name
+                assert DRAFT not in caplog.text, name
 
     run(check())
-    assert f"why={why}" in caplog.text
-    assert AGENT not in caplog.text
-    assert DRAFT not in caplog.text
 
 
-@pytest.mark.parametrize("token", ["", "sandbox-bot-token", "nobody's", "x" * 300, "né"])
-def test_only_a_persons_token_opens_a_session(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture, token: str
-) -> None:
+def test_only_a_persons_token_opens_a_session(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     async def check() -> None:
-        async with desk(tmp_path) as (at, _, _visit):
-            answer = await Browser(at).sign_in(token)
-            assert answer.status_code == 403
-            assert "set-cookie" not in answer.headers
+        async with stand(tmp_path, ANSWERS) as at, at.bridge(review=Review(secret=SECRET)):
+            for token in ("", "sandbox-bot-token", "nobody's", "x" * 300, "né"):
+                caplog.clear()
+                answer = await Browser(at).sign_in(token)
+                assert answer.status_code == 403, token
+                assert "set-cookie" not in answer.headers, token
+                assert "review_refused" in caplog.text, token
 
     run(check())
-    assert "review_refused" in caplog.text
 
 
 def test_a_session_ends_by_time_by_another_secret_and_with_its_token(tmp_path: Path) -> None:
@@ -248,6 +254,23 @@ def test_without_a_secret_nobody_can_sign_in_and_the_page_says_so(tmp_path: Path
             assert "set-cookie" not in answer.headers
 
     run(check())
+
+
+def test_the_page_says_as_much_in_one_language_as_in_the_other() -> None:
+    english, chinese = WORDS[Language.ENGLISH], WORDS[Language.CHINESE]
+    fields = re.compile(r"{[a-z]+}")
+    assert english.keys() == chinese.keys()
+    assert all(english.values())
+    for key, sentence in english.items():
+        assert sorted(fields.findall(sentence)) == sorted(fields.findall(chinese[key]))
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [one for one in (*Reason, QUOTA_SPENT, UNHEARD) if one not in {Reason.ANSWERED, Reason.SMALLTALK}],
+)
+def test_why_there_is_no_draft_is_said_in_both_languages(reason: str) -> None:
+    assert why(Language.CHINESE, reason) != why(Language.ENGLISH, reason) != reason
 
 
 def test_a_page_that_is_off_is_not_there(tmp_path: Path) -> None:
@@ -398,8 +421,6 @@ async def the_customer_writes(at: Stand, visit: ContactInbox) -> None:
 
 async def a_person_writes(at: Stand, visit: ContactInbox) -> None:
     agent = at.sandbox.state.directory.users[1]
-    from bridge.sandbox.records import MessageType
-
     at.sandbox.state.add(at.conversation(visit), MessageType.outgoing, "14 days.", agent)
 
 
@@ -424,8 +445,9 @@ def test_a_draft_does_not_go_out_when_the_conversation_moved_on(
             before = said(at, visit)
             if is_heard:
                 await at.sandbox.settle()
-            answer = await attempt(browser, visit, form)
+            answer = await attempt(browser, visit, form | {"text": "My own words"})
             assert answer.status_code == 409
+            assert "My own words" in answer.text  # kept for who wrote them
             assert said(at, visit) == before
 
     run(check())

@@ -27,10 +27,10 @@ from starlette.routing import Route
 
 from bridge.chatwoot.agent import Later, is_refusal
 from bridge.chatwoot.wire import Shown
-from bridge.pages import Pages, form_of, headers
+from bridge.pages import Pages, form_of, headers, language_of
 from bridge.review.doors import Doors, Session, forget, is_forged, refuse
 from bridge.review.sending import Came, Sending, moved_on
-from bridge.review.words import REASONS, WORDS
+from bridge.review.words import REASONS, WORDS, why
 from bridge.settings import BridgeSettings
 from bridge.store import Store
 from bridge.tables import drafts
@@ -92,8 +92,7 @@ class Review:
     def desk(self) -> str:
         """The origin where agents have Chatwoot open: who may frame the page, and tell it what to show."""
         url = httpx.URL(self._current().review.desk or str(self._chatwoot.base_url))
-        port = f":{url.port}" if url.port else ""
-        return f"{url.scheme}://{url.host}{port}"
+        return f"{url.scheme}://{url.netloc.decode('ascii')}"
 
     def _guarded(self, answer: Callable[[Request], Awaitable[Response]]) -> Any:
         """What fails is said in a page; what is posted from elsewhere is refused."""
@@ -225,9 +224,9 @@ class Review:
         if draft is None or reason not in REASONS:
             return await self._draft(request, session, draft, shown, problem="no_reason", status=422)
         more = " ".join(posted.form.get("more", "").split())
-        why = f"{reason}: {more}" if more else reason
+        said = f"{reason}: {more}" if more else reason
         subject, now = draft.subject, self._clock()
-        is_done = await self._store.write(lambda c: drafts.discard(c, subject, why, session.agent, now))
+        is_done = await self._store.write(lambda c: drafts.discard(c, subject, said, session.agent, now))
         after = await self._store.read(lambda c: drafts.get(c, subject))
         problem = "" if is_done else Came.TAKEN.value
         return await self._draft(
@@ -298,6 +297,7 @@ class Review:
             account=account,
             conversation=number,
             draft=draft,
+            why=why(language_of(request), draft.drafted.reason) if draft else "",
             moved=moved,
             can_reply=shown.can_reply,
             version=await self._version_of(account, number),
@@ -312,9 +312,9 @@ class Review:
         return self._closed(request, "refused_form", 403, session=session)
 
     def _closed(
-        self, request: Request, why: str, status: int, *, said: str = "", session: Session | None = None
+        self, request: Request, what: str, status: int, *, said: str = "", session: Session | None = None
     ) -> Response:
-        return self._page(request, "closed.html.j2", status=status, why=why, said=said, session=session)
+        return self._page(request, "closed.html.j2", status=status, what=what, said=said, session=session)
 
     def _page(
         self, request: Request, template: str, *, session: Session | None = None, **values: Any

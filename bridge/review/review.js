@@ -191,5 +191,9 @@ document.addEventListener("keydown", (event) => {
 
 dress();
 ask();
+// Whoever comes back to the page sees at once what is so now.
+for (const name of ["focus", "visibilitychange"]) {
+  window.addEventListener(name, () => { ask(); look(); });
+}
 setInterval(ask, 2000);
 setInterval(look, 3000);

@@ -80,7 +80,9 @@ class Sending:
         """Look what became of a draft that is `sending`, and may be for long."""
         if await self._is_there(agent, draft):
             return
-        limit = self.current().patience.post_limit
+        settings = self.current()
+        route = settings.route(draft.subject.bot)
+        limit = (settings.patience_of(route) if route else settings.patience).post_limit
         begun = draft.decided_at or 0.0
         # By the wall clock, which may have been set back: then it began later than now.
         if not 0.0 <= self.clock() - begun <= limit:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from bridge.pages import Language
+from bridge.speech import because_of
 
 REASONS = ("wrong", "incomplete", "outdated", "tone", "not_needed", "other")
 """As the store and the improvement queue have them."""
@@ -69,6 +70,7 @@ _ENGLISH = {
     "moved_answered": "A person has answered meanwhile.",
     "moved_status": "The conversation is resolved or snoozed.",
     "moved_newer_draft": "There is a newer draft.",
+    "not_sent": "What you had written",
     "was_sent": "What the customer got",
     "was_draft": "What the AI had drafted",
     "problem_taken": "Somebody else was faster: this draft has been decided on.",
@@ -153,6 +155,7 @@ _CHINESE = {
     "moved_answered": "已有人答复。",
     "moved_status": "会话已解决或已暂停。",
     "moved_newer_draft": "已有更新的草稿。",
+    "not_sent": "您写的内容",
     "was_sent": "客户收到的内容",
     "was_draft": "AI 的草稿",
     "problem_taken": "别人先处理了：此草稿已有结果。",
@@ -177,4 +180,32 @@ _CHINESE = {
     "conversation": "会话 {number}",
     "new_tab": "在新标签页打开",
 }
+_WHY_CHINESE = {
+    "asked_for_person": "客户要求人工",
+    "no_sources": "知识库中没有合适的内容",
+    "no_score": "来源没有分数",
+    "refused": "AI 在来源中找不到答案",
+    "below_threshold": "最佳来源低于阈值",
+    "unsupported_fact": "答案中有来源未提及的内容",
+    "empty_answer": "AI 没有给出内容",
+    "sensitive": "此事须由人工处理",
+    "degraded": "AI 未依据来源作答",
+    "ai_unavailable": "未能及时连上 AI",
+    "quota_spent": "AI 服务的额度已用完",
+    "budget_spent": "本月预算已用完",
+    "maintenance": "知识库正在重新向量化",
+    "policy_stale": "阈值是在其他设置下测得的",
+    "no_text": "消息没有文字",
+    "voice": "语音消息没有转写",
+    "post_refused": "Chatwoot 没有接受回复",
+    "internal_error": "网桥处理此消息时出错",
+}
+
+
+def why(language: Language, reason: str) -> str:
+    """Why there is no draft."""
+    said = because_of(reason).why
+    return _WHY_CHINESE.get(reason, said) if language is Language.CHINESE else said
+
+
 WORDS: Mapping[Language, Mapping[str, str]] = {Language.ENGLISH: _ENGLISH, Language.CHINESE: _CHINESE}

@@ -86,6 +86,9 @@ async def _serve(
         for route in settings.routes:
             webhook = f"{address_of(sockets[0])}/webhooks/chatwoot/{route.address}"
             typer.echo(f"Route {route.name} takes webhooks at {webhook} ({route.mode.value} mode).")
+        if settings.review.is_on:
+            missing = "" if settings.review.secret else " (nobody can sign in: KBTOOL_SECRET_KEY is not set)"
+            typer.echo(f"Drafts are sent from {address_of(sockets[0])}/review{missing}.")
         typer.echo(f"Health, metrics, traces, /queue and /kpi: {address_of(sockets[1])}; stop with Ctrl-C.")
         with again_on_sighup(bridge.look_again):
             await until_stopped(bridge.work, *servers)
