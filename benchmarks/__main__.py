@@ -48,6 +48,7 @@ BENCHMARKS = (
     ),
     Benchmark("threshold", "the handoff threshold beside other ways to one", 6.0),
     Benchmark("bridge", "the bridge beside a bare endpoint and a probe that makes its calls", 8.0),
+    Benchmark("review", "what the review page adds to sending a reply", 0.5),
     Benchmark("ingest", "reading, cleaning and chunking beside tools that only split or only convert", 30.0),
 )
 

@@ -1,6 +1,6 @@
 """What the review page adds to sending a reply: a send through it, beside Chatwoot asked the same directly.
 
-    python -m benchmarks.review [sends]
+    python -m benchmarks.review [--rounds SENDS]
 
 Both do what a send needs of Chatwoot (the conversation and what was said since, at once; then the message),
 to the sandbox on loopback, in turns. The difference is the bridge's own: session, form, two commits to the
@@ -9,17 +9,18 @@ disk, and the page that it answers with.
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import re
 import secrets
 import statistics
-import sys
 import tempfile
 import time
 from pathlib import Path
 
 from httpx_aiohttp import HttpxAiohttpClient
 
+from benchmarks.result import Finding, Line, told
 from bridge.sandbox import BotSettings, Sandbox, SandboxSettings, create_sandbox
 from bridge.sandbox.records import Conversation
 from bridge.serve import address_of, bridge, listen, run, serving
@@ -39,7 +40,7 @@ class Said:
         return Answer(question, DRAFT, (Hit("1", "1", "Returns", "Returns › Time limit\n\n30 days.", 0.8),))
 
 
-async def measure(sends: int) -> tuple[list[float], list[float]]:
+async def sends_both_ways(sends: int) -> tuple[list[float], list[float]]:
     """Seconds of each send, through the page and directly."""
     hooks, here = listen("127.0.0.1", 0), listen("127.0.0.1", 0)
     bot = BotSettings(url=f"{address_of(hooks)}/webhooks/chatwoot/kbtool")
@@ -110,15 +111,24 @@ async def _send(http: HttpxAiohttpClient, number: int, after: str) -> float:
     return time.perf_counter() - begun
 
 
-async def main() -> None:
-    through, directly = await measure(int(sys.argv[1]) if len(sys.argv) > 1 else SENDS)
-    for name, seconds in (("through the page", through), ("directly", directly)):
-        tail = statistics.quantiles(seconds, n=20)[-1]
-        print(f"{name:18} median {1000 * statistics.median(seconds):6.1f} ms, p95 {1000 * tail:6.1f} ms")
-    added = [one - other for one, other in zip(through, directly, strict=True)]
+def found(given: argparse.Namespace) -> Finding:
+    seconds: list[tuple[list[float], list[float]]] = []
+
+    async def all_sends() -> None:
+        seconds.append(await sends_both_ways(10 if given.short else given.rounds))
+
+    run(all_sends())
+    ((through, directly),) = seconds
+    added = [1000 * (one - other) for one, other in zip(through, directly, strict=True)]
     tail = statistics.quantiles(added, n=20)[-1]
-    print(f"{'added':18} median {1000 * statistics.median(added):6.1f} ms, p95 {1000 * tail:6.1f} ms")
+    what = "a send from the review page, beside Chatwoot's own answers to it: added"
+    return Finding(
+        (
+            Line(f"{what}, median", f"{statistics.median(added):.0f} ms", "50 ms"),
+            Line("the same, p95", f"{tail:.0f} ms"),
+        )
+    )
 
 
 if __name__ == "__main__":
-    run(main())
+    told(__doc__, found, rounds=SENDS)

@@ -38,13 +38,15 @@ class LeanClient(HttpxAiohttpClient):
         if not isinstance(url, str) or "://" in url or _needs_more(more):
             return super().build_request(method, url, **more)
         own = {name.lower(): value for name, value in (more.get("headers") or {}).items()}
-        return httpx.Request(
+        request = httpx.Request(
             method,
             self._base + url.removeprefix("/"),
             headers=self._own_headers | own,
             json=more.get("json"),
             extensions=dict(self._extensions),
         )
+        request.headers.encoding = "ascii"  # as they were just written; httpx would try, whenever they are read
+        return request
 
     async def send(self, request: httpx.Request, *, stream: bool = False, **_: Any) -> httpx.Response:
         """Once, with the client's hooks before and after."""
