@@ -111,7 +111,7 @@ async def _send(http: HttpxAiohttpClient, number: int, after: str) -> float:
     return time.perf_counter() - begun
 
 
-def found(given: argparse.Namespace) -> Finding:
+def measure(given: argparse.Namespace) -> Finding:
     seconds: list[tuple[list[float], list[float]]] = []
 
     async def all_sends() -> None:
@@ -131,4 +131,4 @@ def found(given: argparse.Namespace) -> Finding:
 
 
 if __name__ == "__main__":
-    told(__doc__, found, rounds=SENDS)
+    told(__doc__, measure, rounds=SENDS)
