@@ -204,8 +204,10 @@ def _undelivered(
 ) -> tuple[bool, str]:
     """Accepted by Chatwoot, then refused by the channel, for instance WhatsApp after 24 hours (rule 27).
 
-    A person gets the conversation, once; sending it again would fail again.
+    A person gets the conversation, once; sending it again would fail again. Its facts are locked before it is
+    asked whether that was decided: two bridges may be told at the same time.
     """
+    facts = known.facts_of(connection, subject, locked=True) or Facts()
     if turns.is_decided(connection, subject):
         return False, NOT_DELIVERED
     reason = message.error[:200]
@@ -213,7 +215,6 @@ def _undelivered(
     row |= {"state": WAITING, "turn": message.id}
     if not insert_new(connection, messages, row):
         _change_ours(connection, subject, row)
-    facts = known.facts_of(connection, subject) or Facts()
     unsaid = (Post(Kind.REPLY, message.text),)
     planned = posts_unsaid(unsaid, NOT_DELIVERED, reason, manner(subject.bot, facts))
     told = note(Step.ERROR, "the channel did not deliver this: a person gets it", reason=reason)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -15,17 +16,20 @@ from typing import Any
 import psycopg
 import pytest
 from httpx_aiohttp import HttpxAiohttpClient
-from sqlalchemy import Connection, create_engine, text
+from sqlalchemy import Connection, create_engine, select, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DataError, IntegrityError
 
 from bridge import intake
+from bridge.events import MARK
 from bridge.operating import deadletters
 from bridge.sandbox import DeliverySettings
 from bridge.serve import bridge, listen, serving
 from bridge.settings import Keep, Mode
 from bridge.store.postgres import PostgresStore
+from bridge.store.schema import deliveries
 from bridge.tables import alerts, inbox, leases, retention, turns
+from bridge.tables.inbox import Delivery
 from bridge.tables.leases import LeaseLost
 from bridge.tables.trace import Step, Subject, note, record
 from bridge.tables.turns import Taken
@@ -34,6 +38,7 @@ from kbtool.notify import Message
 from tests.bridging import QUICK, Said, Stand, stand
 from tests.postgres import database
 from tests.server import run
+from tests.test_bridge_events import body_of
 from tests.test_bridge_receive import question
 
 QUESTION = "How long may I wait?"
@@ -356,3 +361,54 @@ def test_what_the_database_refuses_for_what_it_holds_is_a_bug_and_no_outage(url:
                 await store.write(lambda c: c.execute(text("SELECT * FROM no_such_table")))
 
     run(scenario())
+
+
+def test_a_reply_that_was_not_delivered_is_handed_off_once_whichever_bridges_are_told(url: str) -> None:
+    body = body_of("message_updated_failed_whatsapp_window")
+    body["content_attributes"] = body["content_attributes"] | {MARK: "kbtool:1:0"}
+    bodies = [json.dumps(body | {"again": number}).encode() for number in range(2)]
+    before = json.dumps(body | {"event": "conversation_updated"} | body["conversation"]).encode()
+
+    async def scenario() -> None:
+        async with PostgresStore.open(url) as store:
+            await store.write(lambda c: inbox.accept(c, "kbtool", "d-0", before, 0.0))
+            await store.write(lambda c: intake.sort(c, inbox.unsorted(c), lambda _: frozenset(), 0.0))
+            for number, one in enumerate(bodies, start=1):
+                await store.write(
+                    partial(inbox.accept, bot="kbtool", delivery=f"d-{number}", body=one, at=0.0)
+                )
+            first, watching = (
+                threading.Event(),
+                create_engine(make_url(url).set(drivername="postgresql+psycopg")),
+            )
+
+            def sort_slowly(connection: Connection) -> list[str]:
+                word = _unlocked(connection, bodies[0])
+                first.set()
+                with watching.connect() as other:  # until the other bridge waits for this one
+                    while not other.execute(text(_BLOCKED)).scalar_one():
+                        time.sleep(0.01)
+                return word
+
+            def sort_too(connection: Connection) -> list[str]:
+                return _unlocked(connection, bodies[1])
+
+            sorting = asyncio.create_task(store.write(sort_slowly))
+            await asyncio.to_thread(first.wait, 5.0)
+            async with asyncio.timeout(10.0):
+                assert await store.write(sort_too) == await sorting == ["not_delivered"]
+            watching.dispose()
+            with psycopg.connect(url) as connection:
+                assert connection.execute("select count(*), min(reason) from turns").fetchone() == (
+                    1,
+                    "not_delivered",
+                )
+
+    run(scenario())
+
+
+def _unlocked(connection: Connection, body: bytes) -> list[str]:
+    """Sort the one delivery of that body, as a bridge does that has it in hand."""
+    number = connection.execute(select(deliveries.c.id).where(deliveries.c.body == body)).scalar_one()
+    new = [Delivery(number, "kbtool", 0.0, body)]
+    return [one.word for one in intake.sort(connection, new, lambda _: frozenset(), 0.0)]
