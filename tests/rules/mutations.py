@@ -26,14 +26,14 @@ MUTATIONS = (
              'timestamp.encode("latin-1", "replace") + b"." + body', "body"),
     Mutation(2, "answers first, acknowledges then", "bridge/app.py",
              "            worker.wake()\n        return Response()",
-             "            worker.wake()\n            await asyncio.sleep(0.1)\n"
-             "            while worker._running:\n                await asyncio.sleep(0.01)\n"
+             "            worker.wake()\n        await asyncio.sleep(0.1)\n"
+             "        while worker._running:\n            await asyncio.sleep(0.01)\n"
              "        return Response()"),
     Mutation(3, "refuses what it does not know", "bridge/app.py",
-             '        delivery = request.headers.get(DELIVERY, "")',
+             "        if not store.is_shared:\n",
              "        from bridge.events import parse\n        if parse(body) is None:\n"
              '            return Response("what?", 422)\n'
-             '        delivery = request.headers.get(DELIVERY, "")'),
+             "        if not store.is_shared:\n"),
     Mutation(4, "answers 503 when it cannot store", "bridge/app.py",
              'return Response("not stored\\n", 500)', 'return Response("not stored\\n", 503)'),
     Mutation(4, "acknowledges what it could not store", "bridge/app.py",
