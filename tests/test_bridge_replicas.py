@@ -16,8 +16,7 @@ from typing import Any
 import psycopg
 import pytest
 from httpx_aiohttp import HttpxAiohttpClient
-from sqlalchemy import Connection, create_engine, select, text
-from sqlalchemy.engine import make_url
+from sqlalchemy import Connection, select, text
 from sqlalchemy.exc import DataError, IntegrityError
 
 from bridge import intake
@@ -47,6 +46,17 @@ _BLOCKED = (
     "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
 )
 SHORT = replace(QUICK, lease=1.0)
+
+
+def _until_blocked(url: str) -> None:
+    """Until somebody waits for a lock. Each look is a transaction of its own: within one, PostgreSQL shows
+    the same activity again and again.
+    """
+    until = time.monotonic() + 5.0
+    with psycopg.connect(url, autocommit=True) as connection:
+        while connection.execute(_BLOCKED).fetchone() == (0,):
+            assert time.monotonic() < until, "nobody waits for a lock"
+            time.sleep(0.01)
 
 
 @pytest.fixture
@@ -236,24 +246,18 @@ def test_a_message_that_is_sorted_while_its_conversation_is_let_go_is_due(url: s
             await store.write(lambda c: leases.join(c, "me"))
             taken = await taken_by(store, "me")
             assert taken is not None
-            sorted_, watching = (
-                threading.Event(),
-                create_engine(make_url(url).set(drivername="postgresql+psycopg")),
-            )
+            sorted_ = threading.Event()
 
             def sort_slowly(connection: Connection) -> None:
                 sort(connection)
                 sorted_.set()
-                with watching.connect() as other:  # until the other transaction waits for this one
-                    while not other.execute(text(_BLOCKED)).scalar_one():
-                        time.sleep(0.01)
+                _until_blocked(url)  # until the other transaction waits for this one
 
             sorting = asyncio.create_task(store.write(sort_slowly))
             await asyncio.to_thread(sorted_.wait, 5.0)
             async with asyncio.timeout(10.0):
                 await store.write(lambda c: turns.finish(c, taken.work, "me", 2.0))
                 await sorting
-            watching.dispose()
             again = await store.write(lambda c: leases.claim(c, "me", ["kbtool"], 3.0, 9))
             assert [lease.subject.conversation for lease in again] == [taken.work.subject.conversation]
 
@@ -316,26 +320,20 @@ def test_a_dead_letter_that_is_given_to_the_bridge_while_it_is_forgotten_is_kept
             taken = await taken_by(store, "me")
             assert taken is not None
             await store.write(lambda c: turns.finish(c, taken.work, "me", 2.0, state="failed"))
-            given, watching = (
-                threading.Event(),
-                create_engine(make_url(url).set(drivername="postgresql+psycopg")),
-            )
+            given = threading.Event()
 
             def give_slowly(connection: Connection) -> None:
                 letters = deadletters.every(connection)
                 assert [letter.name for letter in letters] == ["m1"]
                 deadletters.retry(connection, letters, 500 * retention.DAY)
                 given.set()
-                with watching.connect() as other:  # until what forgets waits for this
-                    while not other.execute(text(_BLOCKED)).scalar_one():
-                        time.sleep(0.01)
+                _until_blocked(url)  # until what forgets waits for this
 
             giving = asyncio.create_task(store.write(give_slowly))
             await asyncio.to_thread(given.wait, 5.0)
             async with asyncio.timeout(10.0):
                 await retention.forget(store, Keep(), 500 * retention.DAY)
                 await giving
-            watching.dispose()
             (lease,) = await store.write(lambda c: leases.claim(c, "me", ["kbtool"], 500 * retention.DAY, 9))
             again = await store.write(
                 lambda c: turns.take(c, lease, lambda *_: Mode.REPLY, 500 * retention.DAY, merges=True)
@@ -377,17 +375,12 @@ def test_a_reply_that_was_not_delivered_is_handed_off_once_whichever_bridges_are
                 await store.write(
                     partial(inbox.accept, bot="kbtool", delivery=f"d-{number}", body=one, at=0.0)
                 )
-            first, watching = (
-                threading.Event(),
-                create_engine(make_url(url).set(drivername="postgresql+psycopg")),
-            )
+            first = threading.Event()
 
             def sort_slowly(connection: Connection) -> list[str]:
                 word = _unlocked(connection, bodies[0])
                 first.set()
-                with watching.connect() as other:  # until the other bridge waits for this one
-                    while not other.execute(text(_BLOCKED)).scalar_one():
-                        time.sleep(0.01)
+                _until_blocked(url)  # until the other bridge waits for this one
                 return word
 
             def sort_too(connection: Connection) -> list[str]:
@@ -397,7 +390,6 @@ def test_a_reply_that_was_not_delivered_is_handed_off_once_whichever_bridges_are
             await asyncio.to_thread(first.wait, 5.0)
             async with asyncio.timeout(10.0):
                 assert await store.write(sort_too) == await sorting == ["not_delivered"]
-            watching.dispose()
             with psycopg.connect(url) as connection:
                 assert connection.execute("select count(*), min(reason) from turns").fetchone() == (
                     1,
