@@ -79,9 +79,11 @@ def create_app(
         try:
             async with asyncio.timeout(IN_TIME):
                 is_new = await store.write(lambda c: inbox.accept(c, address, delivery, body, now))
-        except (Unavailable, TimeoutError) as error:
-            why = error.message if isinstance(error, Unavailable) else f"not within {IN_TIME:.0f} s"
-            log.problem("not_stored", bot=address, why=why)
+        except Exception as error:  # noqa: BLE001 whatever it was, Chatwoot can send this again
+            is_bug = not isinstance(error, (Unavailable, TimeoutError))
+            late = f"not within {IN_TIME:.0f} s" if isinstance(error, TimeoutError) else type(error).__name__
+            why = error.message if isinstance(error, Unavailable) else late
+            log.problem("not_stored", error if is_bug else None, bot=address, why=why)
             return Response("not stored\n", 500)
         if is_new and store.is_shared:
             worker.wake()

@@ -9,10 +9,13 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, create_engine, event, text
+from sqlalchemy.exc import IntegrityError
 
+from bridge.store.postgres import PostgresStore
 from bridge.store.sqlite import SqliteStore
 from bridge.tables import inbox
 from kbtool.errors import ConfigError, Unavailable
+from tests.postgres import database
 from tests.server import run
 
 
@@ -141,3 +144,21 @@ def test_a_store_of_a_newer_version_and_a_file_that_is_none_are_refused_in_a_sen
     (tmp_path / "text.sqlite").write_text("not a database " * 100)
     with pytest.raises(ConfigError, match="not a bridge's store"):
         SqliteStore.open(tmp_path / "text.sqlite")
+
+
+@pytest.mark.parametrize("is_shared", [False, True])
+def test_an_error_of_the_database_shows_nothing_of_what_it_was_given(tmp_path: Path, is_shared: bool) -> None:
+    """A bug is logged with its traceback (bridge rule 22)."""
+
+    async def scenario(store: SqliteStore | PostgresStore) -> None:
+        async with store:
+            wrong = text("INSERT INTO replicas (id, seen_at) VALUES (:words, NULL)")
+            with pytest.raises(IntegrityError) as found:
+                await store.write(lambda c: c.execute(wrong, {"words": "my number is 555"}))
+            assert "555" not in str(found.value)
+
+    if is_shared:
+        with database() as url:
+            run(scenario(PostgresStore.open(url)))
+    else:
+        run(scenario(SqliteStore.open(tmp_path / "s.sqlite")))

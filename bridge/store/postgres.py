@@ -13,8 +13,8 @@ from contextlib import suppress
 from types import TracebackType
 
 import psycopg
-from sqlalchemy import Connection, Engine, create_engine, text
-from sqlalchemy.engine import URL, make_url
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.engine import URL, ExceptionContext, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 
 from bridge import log
@@ -55,7 +55,14 @@ class PostgresStore(Store):
         try:
             url = make_url(address).set(drivername="postgresql+psycopg")
             url = url.update_query_dict({**_LIVELY, **url.query})
-            engine = create_engine(url, pool_size=CONNECTIONS, max_overflow=0, pool_pre_ping=True)
+            engine = create_engine(
+                url,
+                pool_size=CONNECTIONS,
+                max_overflow=0,
+                pool_pre_ping=True,
+                hide_parameters=True,  # customers' words, in errors
+            )
+            event.listen(engine, "handle_error", _say_no_values)
             with engine.begin() as connection:
                 connection.execute(_MIGRATING)
                 migrate.upgrade(connection, _name(url))
@@ -124,6 +131,15 @@ class PostgresStore(Store):
                 if getattr(error.orig, "sqlstate", None) not in _UNDONE or tries == _TRIES:
                     raise
                 tries += 1
+
+
+def _say_no_values(context: ExceptionContext) -> None:
+    """The server's DETAIL shows the row that it refuses, with a customer's words; errors are logged."""
+    error, wrapped = context.original_exception, context.sqlalchemy_exception
+    if isinstance(error, psycopg.Error) and (said := error.diag.message_primary):
+        error.args = (said,)
+        if wrapped is not None:
+            wrapped.args = (f"({type(error).__name__}) {said}",)
 
 
 def _name(url: URL) -> str:

@@ -55,7 +55,7 @@ class SqliteStore(Store):
         except OSError as error:
             raise ConfigError(f"{path}: cannot be written ({error.strerror})") from error
         lock = _sole_owner(path)
-        engine = create_engine(f"sqlite:///{path}")
+        engine = create_engine(f"sqlite:///{path}", hide_parameters=True)  # customers' words, in errors
         event.listen(engine, "connect", _configure)
         event.listen(engine, "begin", _begin)
         try:
