@@ -45,6 +45,7 @@ STAGES = (
     "chunk",
     "breaking",
     "script",
+    "kind",
     "model",
     "codec",
     "lines",
