@@ -22,6 +22,7 @@ from bridge.answering import Chat
 from bridge.app import ADDRESS, create_app
 from bridge.guards.alarms import Alarms
 from bridge.guards.staleness import IsStale, Staleness
+from bridge.guards.teller import Teller
 from bridge.guards.watchdog import Watchdog
 from bridge.improve.page import Queue
 from bridge.improve.workshop import Workshop
@@ -38,7 +39,9 @@ from bridge.routes.reload import Reload
 from bridge.settings import BridgeSettings
 from bridge.store import Store, open_store
 from bridge.worker import Worker
+from kbtool.config.hours import ALWAYS, Hours
 from kbtool.errors import ConfigError
+from kbtool.notify import Channels
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,15 @@ class Reread:
     load: Callable[[], BridgeSettings]
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Who is told of alerts, by what client, and when of those that are not critical."""
+
+    channels: Channels
+    http: httpx.AsyncClient
+    hours: Hours = ALWAYS
+
+
 @asynccontextmanager
 async def bridge(
     settings: BridgeSettings,
@@ -72,13 +84,14 @@ async def bridge(
     reread: Reread | None = None,
     is_stale: IsStale | None = None,
     workshop: Workshop | None = None,
+    told: Told | None = None,
 ) -> AsyncIterator[Bridge]:
     """A bridge for the time of the block; `chatwoot` has the server's base URL and serves all routes.
 
     `chats` is the Dify app of all routes, or says by its name which one a route's is. With `reread` it takes
     new settings while it runs. Replies are held back while `is_stale` says why; by default the canaries of
-    the policy say it. `workshop` is where the improvement queue writes. Raises ConfigError for an app without
-    a key.
+    the policy say it. `workshop` is where the improvement queue writes, and `told` who
+    is told of alerts. Raises ConfigError for an app without a key.
     """
     metrics = Metrics()
     async with open_store(settings.store, settings.database) as store:
@@ -100,6 +113,8 @@ async def bridge(
                 reread.path, load=reread.load, current=live.current, adopt=adopt, refused=live.refused
             )
             beside.append(reload.run())
+        if told is not None:
+            beside.append(Teller(store, told.channels, told.http, clock, hours=told.hours).run())
         guard = Guard()
         look = operator_pages()
         queue = Queue(store, look, guard, workshop, clock)

@@ -45,7 +45,9 @@ class LeanClient(HttpxAiohttpClient):
             json=more.get("json"),
             extensions=dict(self._extensions),
         )
-        request.headers.encoding = "ascii"  # as they were just written; httpx would try, whenever they are read
+        request.headers.encoding = (
+            "ascii"  # as they were just written; httpx would try, whenever they are read
+        )
         return request
 
     async def send(self, request: httpx.Request, *, stream: bool = False, **_: Any) -> httpx.Response:

@@ -17,7 +17,7 @@ import smtplib
 import ssl
 import time
 from collections.abc import Coroutine, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from email.message import EmailMessage
 from enum import StrEnum
 from typing import Any
@@ -82,6 +82,13 @@ class Channels:
     def names(self) -> tuple[str, ...]:
         used = (("webhook", self.webhook), ("slack", self.slack), ("lark", self.lark), ("email", self.email))
         return tuple(name for name, value in used if value)
+
+    def only(self, name: str) -> Channels:
+        """That one channel alone. Raises KeyError for one that is not used."""
+        if name not in self.names:
+            raise KeyError(name)
+        others = {one: None if one == "email" else "" for one in self.names if one != name}
+        return replace(self, **others)  # type: ignore[arg-type]  # each has its own kind of nothing
 
 
 def channels(

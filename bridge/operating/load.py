@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Connection, func, select
 
 from bridge.store.schema import IS_WAITING, conversations, deliveries, messages
+from bridge.tables import told
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """`oldest` is the age in seconds of the oldest message that waits, None where none does."""
+    """`oldest` is the age in seconds of the oldest message that waits, None where none does; `untold` has
+    channel, state and number of the alerts that are not sent yet, or were given up.
+    """
 
     waiting: int
     unsorted: int
     leased: int
     dead: int
     oldest: float | None
+    untold: Sequence[tuple[str, str, int]] = ()
 
 
 def measure(connection: Connection, now: float) -> Load:
@@ -33,6 +38,7 @@ def measure(connection: Connection, now: float) -> Load:
         leased=_count(connection, conversations.c.owner != ""),
         dead=dead,
         oldest=None if first is None else max(0.0, now - first),
+        untold=told.waiting(connection),
     )
 
 

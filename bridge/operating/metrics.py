@@ -87,6 +87,9 @@ class Metrics:
         )
         self._leases = self._gauge("leases", "Conversations that are worked on.")
         self._dead = self._gauge("dead_letters", "Messages and deliveries that nothing more is tried with.")
+        self._alerts = self._gauge(
+            "alerts_untold", "Alerts that a channel still waits for, or lost.", "channel", "state"
+        )
         self._threshold = self._gauge("handoff_threshold", "The threshold in use.", "route")
         self._spent = self._gauge("budget_spent", "1 while a route's month is spent.", "route")
         self._figures = {
@@ -128,6 +131,9 @@ class Metrics:
         self._oldest.set(load.oldest or 0.0)
         self._leases.set(load.leased)
         self._dead.set(load.dead)
+        self._alerts.clear()
+        for channel, state, number in load.untold:
+            self._alerts.labels(channel, state).set(number)
         self._stale.set(bool(standing.stale))
         self._threshold.clear()
         self._spent.clear()

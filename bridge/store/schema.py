@@ -224,7 +224,16 @@ alerts = Table(
     Column("details", JSON, nullable=False),
     Index("alerts_of", "key", "at"),
 )
-
+told = Table(
+    "told",
+    metadata,
+    Column("channel", String(16), primary_key=True),
+    Column("alert", BigInteger, primary_key=True, autoincrement=False),
+    Column("state", String(16), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("due_at", Float, nullable=False),
+    Index("told_due", "state", "due_at"),
+)
 ratings = Table(
     "ratings",
     metadata,

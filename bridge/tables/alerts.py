@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection, insert, select, text
+from sqlalchemy import Connection, Row, insert, select, text
 
 from bridge import log
 from bridge.store import Store
@@ -18,6 +19,9 @@ from kbtool.notify import Level, Message
 
 QUIET = 3600.0
 """Seconds for which an alert of the same key is not told again."""
+APART = 2 * QUIET
+"""Seconds after which the same key is another trouble."""
+_FAR = 200
 _ITS_TURN = text("SELECT pg_advisory_xact_lock(7246583, hashtext(:key))")
 
 
@@ -62,14 +66,24 @@ def keep(connection: Connection, message: Message, now: float, quiet: float = QU
     return True
 
 
+def since(connection: Connection, alert: Alert) -> float:
+    """When the trouble began: the same key was raised again and again, never more than `APART` apart."""
+    query = select(alerts.c.at).where(alerts.c.key == alert.message.key, alerts.c.id < alert.number)
+    begun = alert.at
+    for at in connection.execute(query.order_by(alerts.c.id.desc()).limit(_FAR)).scalars():
+        if begun - at > APART:
+            break
+        begun = at
+    return begun
+
+
+def alert_of(row: Row[Any]) -> Alert:
+    """From a row that has the columns of the table."""
+    message = Message(row.subject, tuple(row.lines), Level(row.level), row.key, dict(row.details))
+    return Alert(row.id, row.at, message)
+
+
 def after(connection: Connection, number: int, limit: int = 100) -> Sequence[Alert]:
     """The alerts behind that number, oldest first."""
     query = select(alerts).where(alerts.c.id > number).order_by(alerts.c.id).limit(limit)
-    return [
-        Alert(
-            row.id,
-            row.at,
-            Message(row.subject, tuple(row.lines), Level(row.level), row.key, dict(row.details)),
-        )
-        for row in connection.execute(query)
-    ]
+    return [alert_of(row) for row in connection.execute(query)]

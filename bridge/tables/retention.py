@@ -36,6 +36,7 @@ from bridge.store.schema import (
     posts,
     ratings,
     sessions,
+    told,
     trace,
     turns,
 )
@@ -114,6 +115,13 @@ def _alerts(connection: Connection, keep: Keep, now: float) -> int:
     return _delete(connection, alerts, alerts.c.at < now - keep.rows * DAY)
 
 
+def _told(connection: Connection, keep: Keep, now: float) -> int:
+    """With the alerts that they are about: else these would be told again."""
+    t = told.c
+    is_there = select(alerts.c.id).where(alerts.c.id == t.alert).exists()
+    return _delete(connection, told, t.due_at < now - keep.rows * DAY, ~is_there)
+
+
 def _rated_words(connection: Connection, keep: Keep, now: float) -> int:
     """What a customer wrote beside a rating: the rating is counted for longer."""
     r = ratings.c
@@ -145,6 +153,7 @@ STEPS = (
     _turns,
     _messages,
     _alerts,
+    _told,
     _rated_words,
     _ratings,
     _closings,

@@ -10,6 +10,7 @@ import sys
 import typer
 
 from kbtool.cli import (
+    alert,
     bridge,
     corpus,
     cron,
@@ -49,6 +50,7 @@ app.add_typer(doctor.app, name="doctor")
 app.add_typer(embedded.app, name="embedded")
 app.add_typer(bridge.app, name="bridge")
 app.add_typer(review.app, name="review")
+app.add_typer(alert.app, name="alert")
 app.command("sandbox")(sandbox.sandbox)
 
 

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kbtool.cli import judge, show
+from kbtool.cli.channels import channels
 from kbtool.cli.options import DEFAULT_CONFIG, Config, Json
-from kbtool.cli.verdict import channels, conclude, message_of, message_of_error, tell, write_report
+from kbtool.cli.verdict import ENVIRONMENT, conclude, message_of, message_of_error, tell, write_report
 from kbtool.errors import KbtoolError
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def weekly(
     from kbtool.lock import only_one
 
     settings = load(config)
-    channels(settings)  # a wrong address must not wait for the week's verdict to be told
+    channels(settings, ENVIRONMENT)  # a wrong address must not wait for the week's verdict to be told
     with only_one(settings.resolve(".kbtool/weekly.lock"), what="`kbtool eval weekly`"):
         try:
             evaluation = asyncio.run(_weekly(settings, strict=strict, as_json=as_json))

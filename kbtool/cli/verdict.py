@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from kbtool.cli.channels import channels
+
 if TYPE_CHECKING:
     from kbtool.config import Settings
     from kbtool.errors import KbtoolError
     from kbtool.evaluate.weekly import Evaluation
-    from kbtool.notify import Channels, Message
+    from kbtool.notify import Message
 
 ENVIRONMENT: Mapping[str, str] = os.environ
 
@@ -140,7 +142,7 @@ async def tell(message: Message | None, settings: Settings) -> None:
     """Send the message, where there is one and anybody wants it. What could not be told is said here."""
     from kbtool import notify
 
-    to = channels(settings)
+    to = channels(settings, ENVIRONMENT)
     if message is None or not to.names:
         return
     from httpx_aiohttp import HttpxAiohttpClient
@@ -149,15 +151,6 @@ async def tell(message: Message | None, settings: Settings) -> None:
         failures = await notify.send(message, to, http)
     for failure in failures:
         typer.echo(f"not told over {failure}", err=True)
-
-
-def channels(settings: Settings) -> Channels:
-    """Where messages of this project go. Raises ConfigError."""
-    from kbtool import notify
-
-    mail = settings.notify.email
-    email = notify.Email(mail.host, mail.port, mail.sender, mail.to, mail.user, mail.tls) if mail else None
-    return notify.channels(webhook=settings.notify.webhook, email=email, environment=ENVIRONMENT)
 
 
 def _tell_github(evaluation: Evaluation) -> None:

@@ -21,6 +21,7 @@ from pydantic import Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from kbtool.config.hours import Hours
+from kbtool.config.opening import hours_or_why, zone_or_why
 from kbtool.config.strict import Table
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
@@ -97,23 +98,8 @@ class BridgeRoute(Table):
             raise PydanticCustomError("name", "small letters, digits and hyphens are wanted, at most 40")
         return value
 
-    @field_validator("hours")
-    @classmethod
-    def _are_hours(cls, lines: tuple[str, ...]) -> tuple[str, ...]:
-        try:
-            Hours.parse(lines, "UTC")
-        except ValueError as error:
-            raise PydanticCustomError("hours", "{why}", {"why": str(error)}) from error
-        return lines
-
-    @field_validator("zone")
-    @classmethod
-    def _is_a_zone(cls, zone: str) -> str:
-        try:
-            Hours.parse((), zone)
-        except ValueError as error:
-            raise PydanticCustomError("zone", "{why}", {"why": str(error)}) from error
-        return zone
+    _are_hours = field_validator("hours")(hours_or_why)
+    _is_a_zone = field_validator("zone")(zone_or_why)
 
     @model_validator(mode="after")
     def _drafts_only_on_a_webhook(self) -> Self:

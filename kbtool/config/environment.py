@@ -70,13 +70,36 @@ VARIABLES = (
     Variable(
         ("LLM_KEY",), "golden suggest, eval judge", "The key of `[llm]` and of `[judge]`.", is_secret=True
     ),
-    Variable(("SLACK_WEBHOOK",), "eval weekly", "Slack's incoming webhook.", is_secret=True),
-    Variable(("LARK_WEBHOOK",), "eval weekly", "A custom bot's webhook in a Lark group.", is_secret=True),
-    Variable(("LARK_SECRET",), "eval weekly", "What that bot wants to see signed.", is_secret=True),
     Variable(
-        ("ALERT_WEBHOOK_SECRET",), "eval weekly", "What `[notify] webhook` is signed with.", is_secret=True
+        ("SLACK_WEBHOOK",),
+        "eval weekly, bridge serve, alert test",
+        "Slack's incoming webhook.",
+        is_secret=True,
     ),
-    Variable(("SMTP_PASSWORD",), "eval weekly", "The password of `[notify.email] user`.", is_secret=True),
+    Variable(
+        ("LARK_WEBHOOK",),
+        "eval weekly, bridge serve, alert test",
+        "A custom bot's webhook in a Lark group.",
+        is_secret=True,
+    ),
+    Variable(
+        ("LARK_SECRET",),
+        "eval weekly, bridge serve, alert test",
+        "What that bot wants to see signed.",
+        is_secret=True,
+    ),
+    Variable(
+        ("ALERT_WEBHOOK_SECRET",),
+        "eval weekly, bridge serve, alert test",
+        "What `[notify] webhook` is signed with.",
+        is_secret=True,
+    ),
+    Variable(
+        ("SMTP_PASSWORD",),
+        "eval weekly, bridge serve, alert test",
+        "The password of `[notify.email] user`.",
+        is_secret=True,
+    ),
     Variable(
         ("GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY"),
         "evaluation",

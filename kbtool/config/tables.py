@@ -14,6 +14,8 @@ from pydantic_core import PydanticCustomError
 
 from kbtool.chunk import SMALLEST_BOUND, Bounds
 from kbtool.config.bridge import Bridge
+from kbtool.config.hours import Hours
+from kbtool.config.opening import hours_or_why, zone_or_why
 from kbtool.config.people import Improve, Kpi
 from kbtool.config.strict import Table, lowered, shown
 from kbtool.dify.objects import Condition, DatasetProfile, RetrievalProfile
@@ -191,8 +193,20 @@ class Notify(Table):
     """An address that gets our JSON by POST, signed where `ALERT_WEBHOOK_SECRET` is set."""
     email: Mail | None = None
     """A mail server, and who is told."""
+    hours: tuple[str, ...] = ()
+    """When the bridge tells what is not critical, lines such as `mon-fri 08:00-20:00`; the rest waits for
+    then. Always, without any.
+    """
+    zone: str = "UTC"
+    """The time zone of `hours`, such as `Europe/Berlin`."""
 
     _is_an_address = field_validator("webhook")(_address_or_nothing)
+    _are_hours = field_validator("hours")(hours_or_why)
+    _is_a_zone = field_validator("zone")(zone_or_why)
+
+    @property
+    def awake(self) -> Hours:
+        return Hours.parse(self.hours, self.zone)
 
 
 class Embedded(Table):
