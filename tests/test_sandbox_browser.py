@@ -7,11 +7,13 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from bridge.sandbox.settings import AGENT_TOKEN
 from tests.test_cli import ROOT, environment
 
 ANSWERED = "switch kettle to fahrenheit"
@@ -20,12 +22,24 @@ MARKUP = "<img src=x onerror=alert(1)> & <b>bold</b>"
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The sandbox with the demo company's knowledge base, as a newcomer starts it."""
-    folder: Path = tmp_path_factory.mktemp("sandbox")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the demo company's kb.toml stands; the second sandbox finds the dataset that the first made."""
+    made = tmp_path_factory.mktemp("sandbox")
     text = (ROOT / "kb.toml").read_text(encoding="utf-8")
-    (folder / "kb.toml").write_text(re.sub(r'"(corpora|evals)/', rf'"{ROOT}/\1/', text), encoding="utf-8")
-    command = [sys.executable, "-u", "-m", "kbtool", "sandbox", "--no-open"]
+    (made / "kb.toml").write_text(re.sub(r'"(corpora|evals)/', rf'"{ROOT}/\1/', text), encoding="utf-8")
+    return made
+
+
+@pytest.fixture(scope="module")
+def address(folder: Path) -> Iterator[str]:
+    """The sandbox with the demo company's knowledge base, as a newcomer starts it."""
+    with running(folder) as found:
+        yield found
+
+
+@contextmanager
+def running(folder: Path, *options: str) -> Iterator[str]:
+    command = [sys.executable, "-u", "-m", "kbtool", "sandbox", "--no-open", *options]
     with subprocess.Popen(
         command, cwd=folder, env=environment(), stdout=subprocess.PIPE, text=True
     ) as process:
@@ -126,3 +140,27 @@ def test_every_control_has_a_name(browser: Browser, address: str) -> None:
     )
     page.close()
     assert nameless == []
+
+
+def test_a_draft_is_sent_from_the_page_beside_the_conversation(browser: Browser, folder: Path) -> None:
+    """`kbtool sandbox --drafts`: the first half of what the product is for, by hand."""
+    complaints: list[str] = []
+    with running(folder, "--drafts") as address:
+        customer = open_page(browser, address, 1280, complaints)
+        ask(customer, ANSWERED)
+        expect(customer.locator("#chat-state")).to_have_text("A person has this conversation", timeout=15_000)
+        assert customer.locator("#chat-log .message.bot").count() == 0
+        desk = open_page(browser, f"{address.rstrip('/')}/app/1", 1280, complaints)
+        frame = desk.frame_locator("#app")
+        frame.locator("#token").fill(AGENT_TOKEN)
+        frame.locator("#token").press("Enter")
+        editor = frame.get_by_label("Your answer to the customer")
+        expect(editor).to_have_value(re.compile("8 seconds"), timeout=15_000)
+        editor.fill("Hold the button for 8 seconds.")
+        editor.press("Control+Enter")
+        expect(customer.locator(".chat .agent .text").first).to_have_text(
+            "Hold the button for 8 seconds.", timeout=15_000
+        )
+        customer.close()
+        desk.close()
+    assert complaints == []

@@ -27,6 +27,10 @@ class BotSettings:
     name: str = "Assistant"
 
 
+AGENT_TOKEN = "sandbox-agent-token"
+"""Of the person at the desk."""
+
+
 @dataclass(frozen=True, slots=True)
 class WebhookSettings:
     """An account webhook: another address and another secret than the bot's."""
@@ -102,7 +106,7 @@ class SandboxSettings:
     teams: tuple[str, ...] = ("Support",)
     bot_owns: bool = False
     faults: Faults = field(default_factory=Faults)
-    agent: UserSettings = UserSettings("Support desk", "desk@fennbrook.example", "sandbox-agent-token")
+    agent: UserSettings = UserSettings("Support desk", "desk@fennbrook.example", AGENT_TOKEN)
     administrator: UserSettings = UserSettings(
         "AI bridge service", "bridge@fennbrook.example", "sandbox-administrator-token", "administrator"
     )

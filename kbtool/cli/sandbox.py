@@ -17,6 +17,7 @@ from kbtool.errors import ConfigError
 if TYPE_CHECKING:
     import httpx
 
+    from bridge.sandbox import BotSettings
     from bridge.settings import BridgeSettings
     from kbtool.config import Settings
     from kbtool.dify.client import DifyClient
@@ -30,11 +31,15 @@ def sandbox(
     config: Config = DEFAULT_CONFIG,
     port: Annotated[int, typer.Option(help="The page's port; 0 takes a free one.", min=0, max=65535)] = 0,
     no_open: Annotated[bool, typer.Option("--no-open", help="Do not open a browser.")] = False,
+    drafts: Annotated[
+        bool, typer.Option("--drafts", help="People send what the AI drafts; shows their page.")
+    ] = False,
 ) -> None:
     """Chat with the bot as a customer, and see the agent's desk and what the bridge does with each message.
 
     Embedded engine, bridge and a small Chatwoot-compatible service run in this process, on loopback only;
-    the conversations are forgotten at the end. The bot replies, whatever threshold kb.toml has.
+    the conversations are forgotten at the end. The bot replies, whatever threshold kb.toml has; with --drafts
+    it drafts, and the page on which agents send drafts stands beside the conversation, as in Chatwoot.
     """
     import asyncio
 
@@ -44,15 +49,16 @@ def sandbox(
     embedded = settings.embedded.model_copy(update={"path": ENGINE})
     dify = settings.dify.model_copy(update={"base_url": "embedded"})
     settings = settings.model_copy(update={"embedded": embedded, "dify": dify})
-    asyncio.run(_run(settings, port, opens=not no_open))
+    asyncio.run(_run(settings, port, opens=not no_open, drafts=drafts))
 
 
-async def _run(settings: Settings, port: int, *, opens: bool) -> None:
+async def _run(settings: Settings, port: int, *, opens: bool, drafts: bool) -> None:
     import webbrowser
 
     from httpx_aiohttp import HttpxAiohttpClient
 
     from bridge.sandbox import BotSettings, SandboxSettings, create_sandbox
+    from bridge.sandbox.settings import AGENT_TOKEN
     from bridge.serve import address_of, bridge, listen, serving, until_stopped
 
     page = listen("127.0.0.1", port, hint="Take another port: kbtool sandbox --port …")
@@ -64,6 +70,7 @@ async def _run(settings: Settings, port: int, *, opens: bool) -> None:
             public_url=address_of(page),
             trace_url=address_of(ops),
             suggested_questions=_suggested(settings),
+            dashboard_app=f"{address_of(hooks)}/review" if drafts else "",
         )
     )
     try:
@@ -72,11 +79,17 @@ async def _run(settings: Settings, port: int, *, opens: bool) -> None:
                 _engine(settings) as client,
                 HttpxAiohttpClient(base_url=address_of(page), trust_env=False, timeout=10.0) as http,
                 bridge(
-                    _bridge_settings(settings, bot.secret, bot.token, Path(folder)), client, http
+                    _bridge_settings(settings, bot, Path(folder), address_of(page), drafts=drafts),
+                    client,
+                    http,
                 ) as running,
                 serving((service, page), (running.app, hooks), (running.ops, ops)) as servers,
             ):
                 typer.echo(f"Open {address_of(page)}/ and ask something; stop with Ctrl-C.")
+                if drafts:
+                    typer.echo(
+                        f"Then send its draft on {address_of(page)}/app/1; sign in with {AGENT_TOKEN}."
+                    )
                 if opens:
                     webbrowser.open(address_of(page))
                 await until_stopped(running.work, *servers)
@@ -126,12 +139,18 @@ async def _fill(settings: Settings, client: DifyClient) -> None:
     typer.echo(f"Ingested {count} into “{settings.dify.dataset}” in {applied.seconds:.1f} s.")
 
 
-def _bridge_settings(settings: Settings, secret: str, token: str, folder: Path) -> BridgeSettings:
+def _bridge_settings(
+    settings: Settings, bot: BotSettings, folder: Path, desk: str, *, drafts: bool
+) -> BridgeSettings:
     """A bridge that knows nothing from before: the sandbox counts its messages from 1 at each start."""
-    from bridge.settings import BridgeSettings, Mode, Route
+    import secrets
 
-    route = Route(name=BOT, secret=secret, bot_token=token, mode=Mode.REPLY)
-    return BridgeSettings(folder / "bridge.sqlite", (route,), settings.policy)
+    from bridge.settings import BridgeSettings, Mode, Review, Route
+
+    mode = Mode.DRAFT if drafts else Mode.REPLY
+    route = Route(name=BOT, secret=bot.secret, bot_token=bot.token, mode=mode)
+    review = Review(is_on=drafts, desk=desk, secret=secrets.token_urlsafe(32))
+    return BridgeSettings(folder / "bridge.sqlite", (route,), settings.policy, review=review)
 
 
 def _suggested(settings: Settings) -> tuple[str, ...]:
