@@ -150,7 +150,9 @@ def test_a_draft_is_sent_from_the_page_beside_the_conversation(browser: Browser,
         ask(customer, ANSWERED)
         expect(customer.locator("#chat-state")).to_have_text("A person has this conversation", timeout=15_000)
         assert customer.locator("#chat-log .message.bot").count() == 0
-        desk = open_page(browser, f"{address.rstrip('/')}/app/1", 1280, complaints)
+        with customer.context.expect_page() as opened:
+            customer.get_by_role("link", name="Its draft").click()
+        desk = opened.value
         frame = desk.frame_locator("#app")
         frame.locator("#token").fill(AGENT_TOKEN)
         frame.locator("#token").press("Enter")

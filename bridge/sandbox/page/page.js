@@ -234,6 +234,7 @@
       return;
     }
     showList(view.conversations);
+    if (selected) byId("drafts")?.setAttribute("href", `/app/${selected}`);
     if (chat.conversation) showTrace(await call(`/trace/${chat.conversation}`));
   };
   const arrive = async () => {

@@ -55,7 +55,10 @@ class Desk:
         self._agent: User = next(iter(state.directory.users.values()))
         environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
         self._page = environment.from_string(_text("page.html.j2")).render(
-            company=settings.account_name, agent=self._agent.name, questions=settings.suggested_questions
+            company=settings.account_name,
+            agent=self._agent.name,
+            questions=settings.suggested_questions,
+            has_drafts=bool(settings.dashboard_app),
         )
 
     def routes(self) -> list[Route]:
