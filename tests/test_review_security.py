@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from bridge.pages import Language
+from bridge.review.doors import A_MINUTE, WRONG
 from bridge.review.words import WORDS, why
 from bridge.sandbox.records import ContactInbox, MessageType
 from bridge.settings import Mode, Review
@@ -467,3 +468,24 @@ def test_what_a_person_writes_in_chatwoot_itself_decides_the_draft(tmp_path: Pat
             assert "14 days." in page.text
 
     run(check())
+
+
+def test_who_tries_one_token_after_the_other_is_held_up_for_a_minute_and_nobody_longer(
+    tmp_path: Path,
+) -> None:
+    now = [time.time()]
+
+    async def scenario() -> None:
+        async with (
+            stand(tmp_path, ANSWERS, mode=Mode.DRAFT) as at,
+            at.bridge(review=Review(secret=SECRET), clock=lambda: now[0]),
+        ):
+            browser = Browser(at)
+            found = [(await browser.sign_in(f"guess-{number}")).status_code for number in range(WRONG)]
+            assert found == [403] * WRONG
+            assert (await browser.sign_in("guess-again")).status_code == 503
+            assert (await browser.sign_in(AGENT)).status_code == 503
+            now[0] += A_MINUTE
+            assert (await browser.sign_in(AGENT)).status_code == 303
+
+    run(scenario())

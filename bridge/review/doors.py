@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import httpx
 from starlette.requests import Request
@@ -17,11 +18,15 @@ from bridge.settings import BridgeSettings, Review
 from bridge.store import Store
 from bridge.tables import sessions
 from bridge.tables.sessions import Row
-from kbtool.errors import Rejected
+from kbtool.errors import Rejected, Unavailable
 
 COOKIE = "__Host-kbtool-review"
 """By its prefix no other host, and no page without TLS, can set it."""
 LONGEST_TOKEN = 200
+WRONG, A_MINUTE = 20, 60.0
+"""So many tokens that Chatwoot does not know in a minute, and it is asked of none for the rest of it: whoever
+tries them all from here would spend what Chatwoot lets this bridge's own address ask.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +58,7 @@ class Doors:
     current: Callable[[], BridgeSettings]
     http: httpx.AsyncClient
     clock: Callable[[], float]
+    _wrong: deque[float] = field(default_factory=lambda: deque(maxlen=WRONG))
 
     @property
     def settings(self) -> Review:
@@ -77,21 +83,26 @@ class Doors:
     async def sign_in(self, request: Request, token: str) -> str | None:
         """The cookie of a new session; None where Chatwoot does not know the token as a person's.
 
-        Raises Unavailable, also where Chatwoot cannot be asked.
+        Raises Unavailable, also where Chatwoot cannot be asked, or was asked for too many wrong ones.
         """
         secret = self.settings.secret
         is_plausible = 0 < len(token) <= LONGEST_TOKEN and token.isascii() and token.isprintable()
         if not (secret and is_plausible):
             refuse("no_token", request)
             return None
+        now = self.clock()
+        if len(self._wrong) == WRONG and now - self._wrong[0] < A_MINUTE:
+            refuse("too_many_wrong_tokens", request)
+            raise Unavailable("Too many wrong tokens; one can be tried again in a minute")
         try:
             profile = await AgentClient(self.http, token).profile()
         except Rejected as error:
+            self._wrong.append(now)
             refuse("token_refused", request, status=error.status)
             return None
         key, length = sealing.new_key(), self.settings.session
         sealed = sealing.seal(secret, key, token)
-        row = Row(sealing.digest(key), profile.id, profile.name, sealed, self.clock() + length)
+        row = Row(sealing.digest(key), profile.id, profile.name, sealed, now + length)
         await self.store.write(lambda c: sessions.add(c, row))
         log.event("review_signed_in", agent=profile.id)
         return cookie(key, int(length))
