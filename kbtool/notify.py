@@ -16,7 +16,8 @@ import re
 import smtplib
 import ssl
 import time
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from email.message import EmailMessage
 from enum import StrEnum
@@ -188,6 +189,13 @@ async def _email(message: Message, email: Email, password: str) -> str:
 
 
 def _deliver(mail: EmailMessage, email: Email, password: str) -> None:
+    with mail_server(email, password) as server:
+        server.send_message(mail)
+
+
+@contextmanager
+def mail_server(email: Email, password: str) -> Iterator[smtplib.SMTP]:
+    """The mail server, signed in to. Raises OSError and SMTPException."""
     context = ssl.create_default_context()
     is_tls_first = email.port == 465
     server: smtplib.SMTP = (
@@ -200,4 +208,4 @@ def _deliver(mail: EmailMessage, email: Email, password: str) -> None:
             server.starttls(context=context)
         if email.user:
             server.login(email.user, password)
-        server.send_message(mail)
+        yield server

@@ -62,16 +62,37 @@ class Said:
 class Dify:
     """Streams what it is told, in the events of a Dify chat app, and remembers what it was asked.
 
-    Answers go by question, or by `user: question`. What `hangs` goes on when `released` is set.
+    Answers go by question, or by `user: question`. What `hangs` goes on when `released` is set. With
+    `has_citations` false its app is set up to name no sources; what it answers stays as it was told.
     """
 
     answers: Mapping[str, Said]
     asked: list[dict[str, Any]] = field(default_factory=list)
     released: asyncio.Event = field(default_factory=asyncio.Event)
+    has_citations: bool = True
 
     @property
     def app(self) -> ASGIApp:
-        return Starlette(routes=[Path_("/v1/chat-messages", self._chat, methods=["POST"])])
+        return Starlette(
+            routes=[
+                Path_("/v1/chat-messages", self._chat, methods=["POST"]),
+                Path_("/v1/info", self._info),
+                Path_("/v1/parameters", self._parameters),
+            ]
+        )
+
+    async def _info(self, _: Request) -> Response:
+        return JSONResponse({"name": "Support bot", "description": "", "tags": [], "mode": "chat"})
+
+    async def _parameters(self, _: Request) -> Response:
+        shown = {
+            "opening_statement": "",
+            "suggested_questions": [],
+            "retriever_resource": {"enabled": self.has_citations},
+            "suggested_questions_after_answer": {"enabled": False},
+            "user_input_form": [],
+        }
+        return JSONResponse(shown)
 
     async def _chat(self, request: Request) -> Response:
         body = await request.json()
