@@ -16,7 +16,7 @@ LAYERS = (
     ("kbtool.__main__", "bridge.asgi"),
     ("kbtool.cli",),
     ("bridge.sandbox",),
-    ("bridge.serve", "bridge.doctor"),
+    ("bridge.serve", "bridge.doctor", "bridge.setup"),
     ("bridge.app", "bridge.operating", "bridge.routes"),
     ("bridge.kpi", "bridge.improve"),
     ("bridge.operator",),
