@@ -26,6 +26,7 @@ from typing import Any
 import httpx
 
 from kbtool.errors import ConfigError
+from kbtool.signing import signed
 
 PATIENCE = 15.0
 """Seconds for one channel, connection included."""
@@ -144,11 +145,7 @@ async def _webhook(message: Message, to: Channels, http: httpx.AsyncClient) -> s
         "details": dict(message.details),
     }
     body = json.dumps(content, ensure_ascii=False).encode()
-    headers = {"content-type": "application/json"}
-    if to.webhook_secret:
-        stamp = str(int(time.time()))
-        signed = hmac.new(to.webhook_secret.encode(), f"{stamp}.".encode() + body, hashlib.sha256).hexdigest()
-        headers |= {"x-kbtool-timestamp": stamp, "x-kbtool-signature": f"sha256={signed}"}
+    headers = {"content-type": "application/json"} | signed(body, to.webhook_secret, time.time())
     answer = await http.post(to.webhook, content=body, headers=headers)
     return "" if answer.is_success else f"answered {answer.status_code}"
 

@@ -30,7 +30,7 @@ from bridge.improve.workshop import Workshop
 from bridge.sandbox import BotSettings, DeliverySettings, Sandbox, SandboxSettings, create_sandbox
 from bridge.sandbox.records import ContactInbox, Conversation, MessageType
 from bridge.sandbox.settings import UserSettings
-from bridge.serve import Bridge, Told, address_of, bridge, listen, serving
+from bridge.serve import Bridge, Streamed, Told, address_of, bridge, listen, serving
 from bridge.settings import BridgeSettings, Mode, Patience, Route
 from kbtool.dify.client import DifyClient
 from kbtool.handoff import Policy
@@ -197,6 +197,7 @@ class Stand:
         clock: Callable[[], float] = time.time,
         workshop: Workshop | None = None,
         told: Told | None = None,
+        streamed: Streamed | None = None,
         **changes: Any,
     ) -> AsyncIterator[Bridge]:
         """A bridge on the store and the port of the last one."""
@@ -204,7 +205,13 @@ class Stand:
         self.ops = address_of(ops)
         async with (
             bridge(
-                replace(self.settings, **changes), self.chat, self.http, clock, workshop=workshop, told=told
+                replace(self.settings, **changes),
+                self.chat,
+                self.http,
+                clock,
+                workshop=workshop,
+                told=told,
+                streamed=streamed,
             ) as running,
             serving((running.app, hooks), (running.ops, ops)),
         ):
