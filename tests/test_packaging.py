@@ -164,11 +164,15 @@ def environment(program: Path) -> dict[str, str]:
     return kept | {"PATH": f"{program.parent}:{os.environ['PATH']}"}
 
 
-def call(program: Path, *arguments: str, cwd: Path) -> str:
-    done = subprocess.run(
-        [program, *arguments], cwd=cwd, env=environment(program), capture_output=True, text=True, check=False,
-        timeout=180, stdin=subprocess.DEVNULL,
+def start(program: Path, *arguments: str, cwd: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [program, *arguments], cwd=cwd, env=environment(program) | variables, capture_output=True, text=True,
+        check=False, timeout=180, stdin=subprocess.DEVNULL,
     )  # fmt: skip
+
+
+def call(program: Path, *arguments: str, cwd: Path) -> str:
+    done = start(program, *arguments, cwd=cwd)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -184,6 +188,18 @@ def test_the_installed_program_helps_tells_its_version_and_begins_a_project(
     assert "--chatwoot-url" in call(program, "bridge", "serve", "--help", cwd=tmp_path)
     assert "kb.toml written" in call(program, "init", cwd=tmp_path)
     assert (tmp_path / "kb.toml").read_bytes() == (ROOT / "kbtool" / "cli" / "kb.toml").read_bytes()
+
+
+def test_a_postgresql_without_its_driver_is_told_in_a_sentence(program: Path, tmp_path: Path) -> None:
+    """Only the extra `postgres` brings it."""
+    call(program, "init", cwd=tmp_path)
+    address = {"KBTOOL_DATABASE_URL": "postgresql://bridge:hunter2@127.0.0.1:1/bridge"}
+    for words in (("kpi",), ("downgrade",)):
+        done = start(program, "bridge", *words, cwd=tmp_path, **address)
+        assert (done.returncode, "Traceback" in done.stderr) == (1, False), done.stderr
+        assert "psycopg is not installed" in done.stderr
+        assert "postgres]" in done.stderr
+        assert "hunter2" not in done.stderr
 
 
 def test_the_demo_runs_to_its_end_in_an_empty_folder_and_its_project_can_be_gone_on_with(
