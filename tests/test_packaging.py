@@ -19,8 +19,9 @@ import tomllib
 import urllib.request
 import venv
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from email.message import Message
 from email.parser import Parser
 from pathlib import Path
 
@@ -71,6 +72,11 @@ def contents(wheel: Path) -> dict[str, bytes]:
         return {name: packed.read(name) for name in packed.namelist()}
 
 
+def metadata(wheel: Path) -> Message:
+    (text,) = (text for name, text in contents(wheel).items() if name.endswith("/METADATA"))
+    return Parser().parsestr(text.decode())
+
+
 def files_below(folder: Path) -> Iterator[Path]:
     for path in folder.rglob("*"):
         if path.is_file() and "__pycache__" not in path.parts:
@@ -102,8 +108,7 @@ def test_the_sdist_has_no_tests_and_nothing_that_was_made(built: Built) -> None:
 
 
 def test_one_place_says_the_version_and_the_changelog_knows_it(built: Built) -> None:
-    (metadata,) = (text for name, text in contents(built.wheel).items() if name.endswith("/METADATA"))
-    said = Parser().parsestr(metadata.decode())
+    said = metadata(built.wheel)
     assert said["Version"] == __version__
     assert said["Requires-Python"] == ">=3.11"
     assert "version" not in PROJECT["project"]
@@ -135,19 +140,18 @@ def program(built: Built, tmp_path_factory: pytest.TempPathFactory) -> Path:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     (packages,) = folder.glob("lib/python*/site-packages")
-    for name in needed("kbtool", {"kbtool"}) - {"kbtool"}:
+    for name in needed(metadata(built.wheel).get_all("Requires-Dist", []), set()):
         link(name, packages)
     return folder / "bin" / "kbtool"
 
 
-def needed(name: str, known: set[str]) -> set[str]:
-    """The distribution and all that it depends on here, without what an extra would ask for."""
-    for text in importlib.metadata.requires(name) or ():
-        requirement = Requirement(text)
+def needed(requirements: Sequence[str], known: set[str]) -> set[str]:
+    """The distributions that are asked for, and all that those ask for here, except for an extra."""
+    for requirement in map(Requirement, requirements):
         applies = requirement.marker is None or requirement.marker.evaluate({"extra": ""})
-        if applies and (found := canonical(requirement.name)) not in known:
-            known.add(found)
-            needed(found, known)
+        if applies and (name := canonical(requirement.name)) not in known:
+            known.add(name)
+            needed(importlib.metadata.requires(name) or [], known)
     return known
 
 
