@@ -38,6 +38,7 @@ from bridge.routes.live import Chats, Live
 from bridge.routes.reload import Reload
 from bridge.settings import BridgeSettings
 from bridge.store import Store, open_store
+from bridge.stream.sender import Receiver, Sender
 from bridge.worker import Worker
 from kbtool.config.hours import ALWAYS, Hours
 from kbtool.errors import ConfigError
@@ -74,6 +75,14 @@ class Told:
     hours: Hours = ALWAYS
 
 
+@dataclass(frozen=True, slots=True)
+class Streamed:
+    """Which program gets events, by what client."""
+
+    receiver: Receiver
+    http: httpx.AsyncClient
+
+
 @asynccontextmanager
 async def bridge(
     settings: BridgeSettings,
@@ -85,13 +94,14 @@ async def bridge(
     is_stale: IsStale | None = None,
     workshop: Workshop | None = None,
     told: Told | None = None,
+    streamed: Streamed | None = None,
 ) -> AsyncIterator[Bridge]:
     """A bridge for the time of the block; `chatwoot` has the server's base URL and serves all routes.
 
     `chats` is the Dify app of all routes, or says by its name which one a route's is. With `reread` it takes
     new settings while it runs. Replies are held back while `is_stale` says why; by default the canaries of
-    the policy say it. `workshop` is where the improvement queue writes, and `told` who
-    is told of alerts. Raises ConfigError for an app without a key.
+    the policy say it. `workshop` is where the improvement queue writes, `told` who is told of alerts, and
+    `streamed` what program of events. Raises ConfigError for an app without a key.
     """
     metrics = Metrics()
     async with open_store(settings.store, settings.database) as store:
@@ -115,6 +125,8 @@ async def bridge(
             beside.append(reload.run())
         if told is not None:
             beside.append(Teller(store, told.channels, told.http, clock, hours=told.hours).run())
+        if streamed is not None:
+            beside.append(Sender(store, streamed.receiver, streamed.http, clock).run())
         guard = Guard()
         look = operator_pages()
         queue = Queue(store, look, guard, workshop, clock)

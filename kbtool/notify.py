@@ -16,7 +16,8 @@ import re
 import smtplib
 import ssl
 import time
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from email.message import EmailMessage
 from enum import StrEnum
@@ -25,6 +26,7 @@ from typing import Any
 import httpx
 
 from kbtool.errors import ConfigError
+from kbtool.signing import signed
 
 PATIENCE = 15.0
 """Seconds for one channel, connection included."""
@@ -143,11 +145,7 @@ async def _webhook(message: Message, to: Channels, http: httpx.AsyncClient) -> s
         "details": dict(message.details),
     }
     body = json.dumps(content, ensure_ascii=False).encode()
-    headers = {"content-type": "application/json"}
-    if to.webhook_secret:
-        stamp = str(int(time.time()))
-        signed = hmac.new(to.webhook_secret.encode(), f"{stamp}.".encode() + body, hashlib.sha256).hexdigest()
-        headers |= {"x-kbtool-timestamp": stamp, "x-kbtool-signature": f"sha256={signed}"}
+    headers = {"content-type": "application/json"} | signed(body, to.webhook_secret, time.time())
     answer = await http.post(to.webhook, content=body, headers=headers)
     return "" if answer.is_success else f"answered {answer.status_code}"
 
@@ -188,6 +186,13 @@ async def _email(message: Message, email: Email, password: str) -> str:
 
 
 def _deliver(mail: EmailMessage, email: Email, password: str) -> None:
+    with mail_server(email, password) as server:
+        server.send_message(mail)
+
+
+@contextmanager
+def mail_server(email: Email, password: str) -> Iterator[smtplib.SMTP]:
+    """The mail server, signed in to. Raises OSError and SMTPException."""
     context = ssl.create_default_context()
     is_tls_first = email.port == 465
     server: smtplib.SMTP = (
@@ -200,4 +205,4 @@ def _deliver(mail: EmailMessage, email: Email, password: str) -> None:
             server.starttls(context=context)
         if email.user:
             server.login(email.user, password)
-        server.send_message(mail)
+        yield server

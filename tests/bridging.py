@@ -30,7 +30,7 @@ from bridge.improve.workshop import Workshop
 from bridge.sandbox import BotSettings, DeliverySettings, Sandbox, SandboxSettings, create_sandbox
 from bridge.sandbox.records import ContactInbox, Conversation, MessageType
 from bridge.sandbox.settings import UserSettings
-from bridge.serve import Bridge, Told, address_of, bridge, listen, serving
+from bridge.serve import Bridge, Streamed, Told, address_of, bridge, listen, serving
 from bridge.settings import BridgeSettings, Mode, Patience, Route
 from kbtool.dify.client import DifyClient
 from kbtool.handoff import Policy
@@ -62,16 +62,37 @@ class Said:
 class Dify:
     """Streams what it is told, in the events of a Dify chat app, and remembers what it was asked.
 
-    Answers go by question, or by `user: question`. What `hangs` goes on when `released` is set.
+    Answers go by question, or by `user: question`. What `hangs` goes on when `released` is set. With
+    `has_citations` false its app is set up to name no sources; what it answers stays as it was told.
     """
 
     answers: Mapping[str, Said]
     asked: list[dict[str, Any]] = field(default_factory=list)
     released: asyncio.Event = field(default_factory=asyncio.Event)
+    has_citations: bool = True
 
     @property
     def app(self) -> ASGIApp:
-        return Starlette(routes=[Path_("/v1/chat-messages", self._chat, methods=["POST"])])
+        return Starlette(
+            routes=[
+                Path_("/v1/chat-messages", self._chat, methods=["POST"]),
+                Path_("/v1/info", self._info),
+                Path_("/v1/parameters", self._parameters),
+            ]
+        )
+
+    async def _info(self, _: Request) -> Response:
+        return JSONResponse({"name": "Support bot", "description": "", "tags": [], "mode": "chat"})
+
+    async def _parameters(self, _: Request) -> Response:
+        shown = {
+            "opening_statement": "",
+            "suggested_questions": [],
+            "retriever_resource": {"enabled": self.has_citations},
+            "suggested_questions_after_answer": {"enabled": False},
+            "user_input_form": [],
+        }
+        return JSONResponse(shown)
 
     async def _chat(self, request: Request) -> Response:
         body = await request.json()
@@ -176,6 +197,7 @@ class Stand:
         clock: Callable[[], float] = time.time,
         workshop: Workshop | None = None,
         told: Told | None = None,
+        streamed: Streamed | None = None,
         **changes: Any,
     ) -> AsyncIterator[Bridge]:
         """A bridge on the store and the port of the last one."""
@@ -183,7 +205,13 @@ class Stand:
         self.ops = address_of(ops)
         async with (
             bridge(
-                replace(self.settings, **changes), self.chat, self.http, clock, workshop=workshop, told=told
+                replace(self.settings, **changes),
+                self.chat,
+                self.http,
+                clock,
+                workshop=workshop,
+                told=told,
+                streamed=streamed,
             ) as running,
             serving((running.app, hooks), (running.ops, ops)),
         ):

@@ -55,12 +55,13 @@ class _Post(BaseHTTPRequestHandler):
 
 
 class MailServer(socketserver.ThreadingTCPServer):
-    """As much of SMTP as one plain message needs."""
+    """As much of SMTP as one plain message needs; a verb of `refuses` gets its answer."""
 
     allow_reuse_address = True
 
-    def __init__(self) -> None:
+    def __init__(self, refuses: dict[bytes, bytes] | None = None) -> None:
         self.mails: list[str] = []
+        self.refuses = refuses or {}
         super().__init__(("127.0.0.1", 0), _Mail)
 
 
@@ -71,6 +72,9 @@ class _Mail(socketserver.StreamRequestHandler):
         self.wfile.write(b"220 here\r\n")
         while line := self.rfile.readline():
             verb = line.split()[0].upper()
+            if verb in self.server.refuses:
+                self.wfile.write(self.server.refuses[verb] + b"\r\n")
+                continue
             if verb == b"DATA":
                 self.wfile.write(b"354 go on\r\n")
                 lines = list(iter(self.rfile.readline, b".\r\n"))

@@ -18,8 +18,11 @@ from xml.etree import ElementTree as ET
 
 import pytest
 from bs4 import BeautifulSoup, Tag
+from jsonschema import Draft202012Validator
 
 from kbtool.cli import main
+from kbtool.events import SCHEMA
+from kbtool.signing import signed
 from tests.test_notify import Receiver, serving
 
 PAGES = {
@@ -181,6 +184,26 @@ def test_a_broken_page_is_a_regression_that_names_its_questions(house: House) ->
     (message,) = house.told
     assert message["level"] == "critical"
     assert "newly broken: grinder" in str(message["lines"])
+
+
+def test_another_program_gets_a_regression_as_an_event_and_nothing_of_a_green_week(house: House) -> None:
+    with serving(Receiver()) as program, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("EVENTS_SECRET", "s3cret")
+        with (house.folder / "kb.toml").open("a", encoding="utf-8") as file:
+            file.write(f'[events]\nurl = "{program.url}"\n')
+        assert house.weekly() == 0, house.said
+        assert program.posts == []
+        empty = "# Kitchen\n\n" + "\n".join(f"## Part {i}\n\nComing soon.\n" for i in range(1, 9))
+        (house.folder / "exports" / "kitchen.md").write_text(empty, encoding="utf-8")
+        assert house.run("ingest", "--yes") == 0, house.said
+        assert house.weekly() == 3, house.said
+    ((headers, body),) = program.posts
+    stamp = headers["x-kbtool-timestamp"]
+    assert headers["x-kbtool-signature"] == signed(body, "s3cret", float(stamp))["x-kbtool-signature"]
+    event = json.loads(body)
+    Draft202012Validator(json.loads(SCHEMA.read_text(encoding="utf-8"))).validate(event)
+    assert (event["type"], event["subject"]) == ("kbtool.regression", "house")
+    assert (event["data"]["status"], event["data"]["level"]) == ("fail", "critical")
 
 
 def test_a_renamed_heading_is_stale_and_no_regression_until_it_is_followed(house: House) -> None:

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, Connection, func, select
 
 from bridge.store.schema import IS_WAITING, conversations, deliveries, messages
-from bridge.tables import told
+from bridge.tables import stream, told
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
     """`oldest` is the age in seconds of the oldest message that waits, None where none does; `untold` has
-    channel, state and number of the alerts that are not sent yet, or were given up.
+    channel, state and number of the alerts that are not sent yet, or were given up, `unsent` of events.
     """
 
     waiting: int
@@ -23,6 +23,7 @@ class Load:
     dead: int
     oldest: float | None
     untold: Sequence[tuple[str, str, int]] = ()
+    unsent: Sequence[tuple[str, int]] = ()
 
 
 def measure(connection: Connection, now: float) -> Load:
@@ -39,6 +40,7 @@ def measure(connection: Connection, now: float) -> Load:
         dead=dead,
         oldest=None if first is None else max(0.0, now - first),
         untold=told.waiting(connection),
+        unsent=stream.waiting(connection),
     )
 
 

@@ -90,6 +90,9 @@ class Metrics:
         self._alerts = self._gauge(
             "alerts_untold", "Alerts that a channel still waits for, or lost.", "channel", "state"
         )
+        self._unsent = self._gauge(
+            "events_unsent", "Events that their receiver still waits for, or lost.", "state"
+        )
         self._threshold = self._gauge("handoff_threshold", "The threshold in use.", "route")
         self._spent = self._gauge("budget_spent", "1 while a route's month is spent.", "route")
         self._figures = {
@@ -134,6 +137,9 @@ class Metrics:
         self._alerts.clear()
         for channel, state, number in load.untold:
             self._alerts.labels(channel, state).set(number)
+        self._unsent.clear()
+        for state, number in load.unsent:
+            self._unsent.labels(state).set(number)
         self._stale.set(bool(standing.stale))
         self._threshold.clear()
         self._spent.clear()

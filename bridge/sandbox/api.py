@@ -1,7 +1,7 @@
 """Chatwoot's own REST API on one conversation, as far as a bridge uses it.
 
 Left out: files in requests (JSON only), drafts, and rack-attack's limits. What concerns a whole account is in
-`api_account.py`; what is in neither answers 501 and says so.
+`api_account.py` and `api_setup.py`; what is in none of them answers 501 and says so.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Chatwoot's own REST API on an account: finding conversations, and what an administrator set up.
+"""Chatwoot's own REST API on an account: finding conversations and contacts.
 
 For users' tokens only; a bot's is refused before it comes here.
 """
@@ -11,7 +11,7 @@ from bridge.sandbox import filters, views
 from bridge.sandbox.access import not_found
 from bridge.sandbox.api import Call, Routes
 from bridge.sandbox.payloads import Body
-from bridge.sandbox.records import Bot, Conversation, Inbox, User
+from bridge.sandbox.records import Bot, Conversation, User
 
 PAGE = 25
 
@@ -44,47 +44,10 @@ def show_contact(call: Call) -> Response:
     return JSONResponse({"payload": views.contact(visits[0].contact) | {"contact_inboxes": inboxes}})
 
 
-def list_inboxes(call: Call) -> Response:
-    own = [one for one in call.state.directory.inboxes.values() if one.account_id == call.account.id]
-    return JSONResponse({"payload": [views.inbox(one) for one in own]})
-
-
-def show_inbox(call: Call) -> Response:
-    return JSONResponse(views.inbox(_inbox(call)))
-
-
-def show_inbox_bot(call: Call) -> Response:
-    """An inbox without a bot answers an empty object."""
-    bot = _inbox(call).bot
-    return JSONResponse({"agent_bot": {} if bot is None else views.bot(bot, call.who)})
-
-
-def list_bots(call: Call) -> Response:
-    """The secret is an administrator's to see; the token any agent's [agent_bot_presenter.rb]."""
-    own = [one for one in call.state.directory.bots.values() if one.account_id == call.account.id]
-    return JSONResponse([views.bot(one, call.who) for one in own])
-
-
-def list_teams(call: Call) -> Response:
-    own = [one for one in call.state.directory.teams.values() if one.account_id == call.account.id]
-    return JSONResponse([views.team(one) for one in own])
-
-
-def list_webhooks(call: Call) -> Response:
-    own = [one for one in call.state.directory.webhooks.values() if one.account_id == call.account.id]
-    return JSONResponse({"payload": {"webhooks": [views.webhook(one) for one in own]}})
-
-
 ROUTES: Routes = (
     ("GET", "/conversations", "conversations", "index", list_conversations),
     ("POST", "/conversations/filter", "conversations", "filter", filter_conversations),
     ("GET", "/contacts/{contact}", "contacts", "show", show_contact),
-    ("GET", "/inboxes", "inboxes", "index", list_inboxes),
-    ("GET", "/inboxes/{inbox}", "inboxes", "show", show_inbox),
-    ("GET", "/inboxes/{inbox}/agent_bot", "inboxes", "agent_bot", show_inbox_bot),
-    ("GET", "/agent_bots", "agent_bots", "index", list_bots),
-    ("GET", "/teams", "teams", "index", list_teams),
-    ("GET", "/webhooks", "webhooks", "index", list_webhooks),
 )
 
 
@@ -111,10 +74,3 @@ def _meta(call: Call, found: list[Conversation]) -> Body:
         "unassigned_count": len(found) - len(assigned),
         "all_count": len(found),
     }
-
-
-def _inbox(call: Call) -> Inbox:
-    found = call.state.directory.inboxes.get(call.path["inbox"])
-    if found is None or found.account_id != call.account.id:
-        raise not_found()
-    return found

@@ -20,7 +20,7 @@ from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, R
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from bridge.sandbox import access, api, api_account, views
+from bridge.sandbox import access, api, api_account, api_setup, views
 from bridge.sandbox.access import Refused
 from bridge.sandbox.dashboard_app import DashboardApp
 from bridge.sandbox.delivery import Deliveries
@@ -35,6 +35,7 @@ from bridge.sandbox.state import State
 from bridge.sandbox.telling import utc_now
 
 _ACCOUNT = "/api/v1/accounts/{account}"
+_ROUTES = (*api_account.ROUTES, *api_setup.ROUTES, *api.ROUTES)
 
 
 class Sandbox:
@@ -62,7 +63,7 @@ class Sandbox:
         self._late: set[asyncio.Task[Response]] = set()
         routes = [
             Route(_ACCOUNT + path, partial(self._answer, controller, action, endpoint), methods=[method])
-            for method, path, controller, action, endpoint in (*api_account.ROUTES, *api.ROUTES)
+            for method, path, controller, action, endpoint in _ROUTES
         ]
         self._starlette = Starlette(
             routes=[
@@ -70,6 +71,7 @@ class Sandbox:
                 *DashboardApp(self.state, settings).routes(),
                 *routes,
                 *Storage(self.state, settings).routes(),
+                Route("/api", self._about),
                 Route("/api/v1/profile", self._profile),
                 Route("/{path:path}", self._unknown, methods=["GET", "POST", "PUT", "PATCH", "DELETE"]),
             ],
@@ -143,6 +145,12 @@ class Sandbox:
         self._late.add(task)
         task.add_done_callback(self._late.discard)
         return task
+
+    async def _about(self, _: Request) -> Response:
+        """What it says to anybody [api_controller.rb]."""
+        now = self._now().strftime("%Y-%m-%d %H:%M:%S")
+        services = {"queue_services": self.settings.queue_services, "data_services": "ok"}
+        return JSONResponse({"version": self.settings.version, "timestamp": now} | services)
 
     async def _profile(self, request: Request) -> Response:
         who = access.caller(request.headers, self.state.directory)

@@ -62,10 +62,10 @@ class Changes(Telling):
         status: Status = fields.pop("status", "open")
         if visit.contact.blocked:
             status = "resolved"
-        elif visit.inbox.bot is not None:
+        elif (bot := self.active_bot(visit.inbox)) is not None or self.directory.has_brain(visit.inbox):
             status = "pending"
-            if self._bot_owns:
-                fields.setdefault("assignee", visit.inbox.bot)
+            if self._bot_owns and bot is not None:
+                fields.setdefault("assignee", bot)
         conversation = Conversation(
             display_id, account_id, visit, str(uuid.uuid4()), status, now, now, now, now, **fields
         )
@@ -227,7 +227,11 @@ class Changes(Telling):
         if conversation.status == "snoozed":
             self.save(conversation, status="open")
         elif conversation.status == "resolved":
-            self.save(conversation, status="open" if conversation.inbox.bot is None else "pending")
+            self.save(conversation, status="pending" if self._waits_for_bot(conversation) else "open")
+
+    def _waits_for_bot(self, conversation: Conversation) -> bool:
+        """Whether its inbox is answered by a bot, Captain or Dialogflow [inbox.rb:173]."""
+        return self.active_bot(conversation.inbox) is not None or self.directory.has_brain(conversation.inbox)
 
     def _note_waiting(self, message: Message) -> None:
         """After the event: a reply ends the waiting, a customer's message begins it [message.rb:344]."""
@@ -269,7 +273,7 @@ class Changes(Telling):
 
     def _report_resolved(self, conversation: Conversation) -> None:
         """By the bot: no person's message in it, not even a note [reporting_event_listener.rb:170]."""
-        if conversation.status != "resolved" or conversation.inbox.bot is None:
+        if conversation.status != "resolved" or not self._waits_for_bot(conversation):
             return
         own = self.messages(conversation)
         if not any(isinstance(m.sender, User) and m.message_type is MessageType.outgoing for m in own):

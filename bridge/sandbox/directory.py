@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
 from itertools import count
 
-from bridge.sandbox.records import Account, Bot, Channel, Inbox, Team, User, Webhook
+from bridge.sandbox.records import Account, Bot, Channel, DashboardApp, Inbox, Team, User, Webhook
 from bridge.sandbox.settings import (
     BotSettings,
     SandboxSettings,
@@ -24,6 +25,9 @@ class Directory:
         self.bots: dict[int, Bot] = {}
         self.webhooks: dict[int, Webhook] = {}
         self.teams: dict[int, Team] = {}
+        self.dashboard_apps: dict[int, DashboardApp] = {}
+        self.dialogflow: set[int] = set()
+        self.captain: set[int] = set()
         self._ids: defaultdict[type, count[int]] = defaultdict(lambda: count(1))
 
     def add_account(self, name: str, url: str = "") -> Account:
@@ -32,7 +36,7 @@ class Directory:
         return account
 
     def add_bot(self, account: Account, bot: BotSettings) -> Bot:
-        added = Bot(self._next(Bot), account.id, bot.name, bot.url, bot.secret, bot.token)
+        added = Bot(self._next(Bot), account.id, bot.name, bot.url, bot.secret, bot.token, bot.description)
         self.bots[added.id] = added
         return added
 
@@ -59,6 +63,26 @@ class Directory:
         )
         self.webhooks[added.id] = added
         return added
+
+    def change_bot(self, bot: Bot) -> None:
+        """A bot as it is now, in the inboxes that it answers in too."""
+        self.bots[bot.id] = bot
+        for inbox in self.inboxes.values():
+            if inbox.bot is not None and inbox.bot.id == bot.id:
+                self.inboxes[inbox.id] = replace(inbox, bot=bot)
+
+    def attach(self, inbox: Inbox, bot: Bot | None) -> None:
+        """An inbox has one bot, or none [agent_bot_inbox.rb]."""
+        self.inboxes[inbox.id] = replace(self.inboxes[inbox.id], bot=bot, bot_is_on=True)
+
+    def add_dashboard_app(self, account_id: int, title: str, urls: tuple[str, ...]) -> DashboardApp:
+        added = DashboardApp(self._next(DashboardApp), account_id, title, urls)
+        self.dashboard_apps[added.id] = added
+        return added
+
+    def has_brain(self, inbox: Inbox) -> bool:
+        """Whether Captain or Dialogflow answers there; what they say is not played."""
+        return inbox.id in self.dialogflow | self.captain
 
     def unsigned(self, account_id: int, url: str) -> Webhook:
         """Where an automation rule sends to: nobody's subscription, and without a secret."""

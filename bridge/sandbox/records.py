@@ -56,6 +56,7 @@ class Bot:
     url: str
     secret: str
     token: str
+    description: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,12 +96,29 @@ class Webhook:
 
 @dataclass(frozen=True, slots=True)
 class Inbox:
+    """`bot_is_on` is the status of the row that joins it with its bot: an inactive one is not called, and no
+    longer makes new conversations pending [agent_bot_inbox.rb].
+    """
+
     id: int
     account_id: int
     name: str
     channel: Channel
     bot: Bot | None = None
     greeting: str = ""
+    bot_is_on: bool = True
+
+    @property
+    def active_bot(self) -> Bot | None:
+        return self.bot if self.bot_is_on else None
+
+
+@dataclass(frozen=True, slots=True)
+class DashboardApp:
+    id: int
+    account_id: int
+    title: str
+    urls: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)

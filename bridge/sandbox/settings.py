@@ -25,6 +25,7 @@ class BotSettings:
     secret: str = "sandbox-bot-secret"
     token: str = "sandbox-bot-token"
     name: str = "Assistant"
+    description: str = ""
 
 
 AGENT_TOKEN = "sandbox-agent-token"
@@ -93,6 +94,7 @@ class SandboxSettings:
     record the inbox's bot as a new conversation's owner. `faults` are those of the start.
     `users` are further people. `dashboard_app` is the address of a page that Chatwoot would frame beside a
     conversation; `/app/{conversation}` shows it so.
+    `version` and `queue_services` are what `/api` says.
     `trace_url` is the bridge's second address; the page asks it through the sandbox. `public_url` is what
     Chatwoot calls FRONTEND_URL: attachments' addresses begin with it, and lead to `storage_url` from there.
     """
@@ -118,3 +120,5 @@ class SandboxSettings:
     suggested_questions: tuple[str, ...] = ()
     users: tuple[UserSettings, ...] = ()
     dashboard_app: str = ""
+    version: str = "4.15.0"
+    queue_services: str = "ok"

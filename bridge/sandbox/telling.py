@@ -73,6 +73,10 @@ class Telling(Store):
 
         self._tell(event, message.account_id, conversation.inbox, body, conversation, message.id)
 
+    def active_bot(self, inbox: Inbox) -> Bot | None:
+        """That of the inbox as it is set up now: a conversation's record of it is older."""
+        return self.directory.inboxes.get(inbox.id, inbox).active_bot
+
     def _tell_about(
         self, conversation: Conversation, event: str, build: Callable[[str, Thread], payloads.Body]
     ) -> None:
@@ -92,7 +96,7 @@ class Telling(Store):
     ) -> None:
         """To the bot that is assigned and the inbox's own, once each [agent_bot_listener.rb:65]."""
         assignee = conversation.assignee if conversation else None
-        candidates = [who for who in (assignee, inbox.bot) if isinstance(who, Bot) and who.url]
+        candidates = [who for who in (assignee, self.active_bot(inbox)) if isinstance(who, Bot) and who.url]
         bots = tuple(dict.fromkeys(candidates)) if event in BOT_EVENTS else ()
         display_id = conversation.id if conversation else None
         subscribers = self.directory.subscribers(account_id, event)

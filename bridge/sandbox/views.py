@@ -11,6 +11,7 @@ from bridge.sandbox.records import (
     Bot,
     Contact,
     Conversation,
+    DashboardApp,
     Inbox,
     Message,
     Team,
@@ -188,7 +189,7 @@ def bot(own: Bot, who: User | Bot) -> Body:
     body: Body = {
         "id": own.id,
         "name": own.name,
-        "description": None,
+        "description": own.description or None,
         "outgoing_url": own.url,
         "bot_type": "webhook",
         "bot_config": {},
@@ -198,6 +199,28 @@ def bot(own: Bot, who: User | Bot) -> Body:
     }
     is_administrator = isinstance(who, User) and who.role == "administrator"
     return body | {"secret": own.secret} if is_administrator else body
+
+
+def dashboard_app(own: DashboardApp) -> Body:
+    """[_dashboard_app.json.jbuilder]"""
+    content = [{"type": "frame", "url": url} for url in own.urls]
+    return {"id": own.id, "title": own.title, "content": content, "created_at": None}
+
+
+def integration(own: str, inboxes: Sequence[Inbox]) -> Body:
+    """[_app.json.jbuilder] An integration with its hooks, each in an inbox [_hook.json.jbuilder]."""
+    hooks = [
+        {
+            "id": one.id,
+            "app_id": own,
+            "status": True,
+            "inbox": {"id": one.id, "name": one.name},
+            "account_id": one.account_id,
+            "hook_type": "inbox",
+        }
+        for one in inboxes
+    ]
+    return {"id": own, "name": own.title(), "enabled": bool(hooks), "hooks": hooks}
 
 
 def webhook(own: Webhook) -> Body:

@@ -13,6 +13,7 @@
     ratings        what customers gave, and
     closings       when conversations were resolved                  (ratings.py)
     handled        gaps that somebody has seen to                    (handled.py)
+    stream         events for other programs, and which have them    (stream.py)
 
 A conversation's key is (bot, account, display id). Times are seconds since 1970.
 """
@@ -265,6 +266,20 @@ handled = Table(
     Column("message", BigInteger, primary_key=True),
     Column("at", Float, nullable=False),
     Column("by", String(16), nullable=False),
+)
+stream = Table(
+    "stream",
+    metadata,
+    Column("id", _ID, primary_key=True, autoincrement=True),
+    # Of what happened, so that it becomes an event once, whoever looks.
+    Column("event", String(32), nullable=False, unique=True),
+    Column("at", Float, nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("body", JSON, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("due_at", Float, nullable=False),
+    Index("stream_waiting", "state", "id"),
 )
 
 

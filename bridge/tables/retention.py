@@ -36,6 +36,7 @@ from bridge.store.schema import (
     posts,
     ratings,
     sessions,
+    stream,
     told,
     trace,
     turns,
@@ -142,6 +143,11 @@ def _handled(connection: Connection, keep: Keep, now: float) -> int:
     return _delete(connection, handled, handled.c.at < now - keep.rows * DAY)
 
 
+def _stream(connection: Connection, keep: Keep, now: float) -> int:
+    """Events may hold words; what has not arrived by then never will."""
+    return _delete(connection, stream, stream.c.at < now - keep.words * DAY)
+
+
 STEPS = (
     _deliveries,
     _words,
@@ -158,6 +164,7 @@ STEPS = (
     _ratings,
     _closings,
     _handled,
+    _stream,
 )
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,9 +17,12 @@ import typer
 from kbtool.cli.channels import channels
 
 if TYPE_CHECKING:
+    from httpx import AsyncClient
+
     from kbtool.config import Settings
     from kbtool.errors import KbtoolError
     from kbtool.evaluate.weekly import Evaluation
+    from kbtool.events import Event
     from kbtool.notify import Message
 
 ENVIRONMENT: Mapping[str, str] = os.environ
@@ -142,15 +146,55 @@ async def tell(message: Message | None, settings: Settings) -> None:
     """Send the message, where there is one and anybody wants it. What could not be told is said here."""
     from kbtool import notify
 
-    to = channels(settings, ENVIRONMENT)
-    if message is None or not to.names:
+    to, event = channels(settings, ENVIRONMENT), _event(message, settings)
+    if message is None or not (to.names or event):
         return
     from httpx_aiohttp import HttpxAiohttpClient
 
     async with HttpxAiohttpClient() as http:
         failures = await notify.send(message, to, http)
+        if event is not None:
+            failures += await _stream(event, settings, http)
     for failure in failures:
         typer.echo(f"not told over {failure}", err=True)
+
+
+def _event(message: Message | None, settings: Settings) -> Event | None:
+    """What other programs are told: the same as people, but for what nobody has to do anything about."""
+    from kbtool.events import Event, Kind
+    from kbtool.notify import Level
+
+    wants = settings.events.url and Kind.REGRESSION in settings.events.kinds
+    if message is None or not wants or message.level is Level.INFO:
+        return None
+    name, now = settings.dify.dataset, time.time()
+    data = {
+        "dataset": name,
+        "status": str(message.details.get("status", "error")),
+        "sentence": message.subject,
+        "level": message.level.value,
+        "lines": list(message.lines),
+    }
+    return Event(Kind.REGRESSION, f"{name} {message.details.get('run', now)}", now, name, data)
+
+
+async def _stream(event: Event, settings: Settings, http: AsyncClient) -> tuple[str, ...]:
+    """Three times at most: nothing runs here that could go on trying."""
+    from asyncio import sleep
+
+    from kbtool.events import post
+
+    secret = ENVIRONMENT.get("EVENTS_SECRET", "").strip()
+    why = ""
+    for pause in (0.0, 1.0, 4.0):
+        await sleep(pause)
+        refusal = await post(http, settings.events.url, secret, event.envelope("/kbtool/eval"))
+        if refusal is None:
+            return ()
+        why = f"events: the receiver {refusal.why}"
+        if refusal.is_final:
+            break
+    return (why,)
 
 
 def _tell_github(evaluation: Evaluation) -> None:

@@ -95,6 +95,12 @@ VARIABLES = (
         is_secret=True,
     ),
     Variable(
+        ("EVENTS_SECRET",),
+        "bridge serve, eval weekly",
+        "What events to `[events] url` are signed with.",
+        is_secret=True,
+    ),
+    Variable(
         ("SMTP_PASSWORD",),
         "eval weekly, bridge serve, alert test",
         "The password of `[notify.email] user`.",

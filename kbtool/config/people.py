@@ -1,4 +1,5 @@
-"""[kpi] and [improve] in kb.toml: what support should be like, and where its gaps are written down.
+"""[kpi], [events] and [improve] in kb.toml: what support should be like, who else is told what happens in it,
+and where its gaps are written down.
 
     [kpi]
     deflection = 0.4                  at least
@@ -9,12 +10,14 @@ Without a target a figure is shown all the same.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from pydantic import Field, field_validator
 from pydantic_core import PydanticCustomError
 
 from kbtool.config.strict import Table
+from kbtool.events import Kind
 
 
 class Kpi(Table):
@@ -56,6 +59,26 @@ class Kpi(Table):
         settings = {"days", "rating_alert"}
         said = self.model_dump(exclude=settings, exclude_none=True)
         return {name: float(value) for name, value in said.items()}
+
+
+class Events(Table):
+    """Events for another program, such as n8n: one receiver gets each as JSON (docs/events.md)."""
+
+    url: str = ""
+    """Where they are sent by POST, signed where `EVENTS_SECRET` is set; empty: nowhere."""
+    kinds: tuple[Kind, ...] = tuple(Kind)
+    """Those that are wanted: `handoff`, `answered`, `draft.sent`, `csat`, `sensitive`, `alert`,
+    `regression`.
+    """
+    words: bool = False
+    """Whether they have what customers wrote, without e-mail addresses, phone and order numbers."""
+
+    @field_validator("url")
+    @classmethod
+    def _is_an_address(cls, value: str) -> str:
+        if value and not re.fullmatch(r"https?://[^\s@/]+(/[^\s@]*)?", value):
+            raise PydanticCustomError("address", "should begin with http:// or https://")
+        return value
 
 
 class Improve(Table):

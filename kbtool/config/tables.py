@@ -16,7 +16,7 @@ from kbtool.chunk import SMALLEST_BOUND, Bounds
 from kbtool.config.bridge import Bridge
 from kbtool.config.hours import Hours
 from kbtool.config.opening import hours_or_why, zone_or_why
-from kbtool.config.people import Improve, Kpi
+from kbtool.config.people import Events, Improve, Kpi
 from kbtool.config.strict import Table, lowered, shown
 from kbtool.dify.objects import Condition, DatasetProfile, RetrievalProfile
 from kbtool.errors import ConfigError
@@ -232,6 +232,7 @@ class Settings(Table):
     handoff: Handoff = Handoff()
     reports: Reports = Reports()
     notify: Notify = Notify()
+    events: Events = Events()
     llm: Llm = Llm()
     judge: Judge = Judge()
     bridge: Bridge = Bridge()

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import typer
 
-from kbtool.cli.bridge import backup, deadletters, downgrade, kpi, replay, serve, trace
+from kbtool.cli.bridge import backup, deadletters, downgrade, kpi, replay, serve, setup, trace
 
 app = typer.Typer(help="The Chatwoot bridge.", no_args_is_help=True)
+app.command("setup")(setup.setup)
 app.command("serve")(serve.serve)
 app.command("trace")(trace.trace)
 app.command("replay")(replay.replay)

@@ -100,7 +100,8 @@ async def running(source: Source, settings: BridgeSettings, chatwoot_url: str) -
     import httpx
     from httpx_aiohttp import HttpxAiohttpClient
 
-    from bridge.serve import Reread, Told, bridge
+    from bridge.routes.receiving import receiver_of
+    from bridge.serve import Reread, Streamed, Told, bridge
     from kbtool.cli.bridge.apps import apps
     from kbtool.cli.bridge.workshop import workshop
     from kbtool.cli.channels import channels
@@ -114,5 +115,9 @@ async def running(source: Source, settings: BridgeSettings, chatwoot_url: str) -
         HttpxAiohttpClient() as outside,
     ):
         told = Told(channels(source.settings(), source.environment), outside, source.settings().notify.awake)
-        async with bridge(settings, chats, http, reread=reread, workshop=at_hand, told=told) as at_work:
+        receiver = receiver_of(source.settings(), source.environment, chatwoot_url)
+        streamed = Streamed(receiver, outside) if receiver is not None else None
+        async with bridge(
+            settings, chats, http, reread=reread, workshop=at_hand, told=told, streamed=streamed
+        ) as at_work:
             yield at_work

@@ -1,18 +1,15 @@
-"""What is wrong with a Dify server, its dataset and its app, and what to do about each. Asks, never writes.
-
-Each check is one small function that yields findings; what cannot be asked ends the checks that need it.
-"""
+"""What is wrong with a Dify server, its dataset and the app in front of it. Asks, never writes."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
 
 from kbtool.config import Settings
 from kbtool.dify.client import DifyClient
 from kbtool.dify.objects import Dataset, RetrievalProfile, StoredDocument
+from kbtool.doctor.app import USER, examine_app
+from kbtool.doctor.finding import Finding, Level
 from kbtool.errors import Rejected, ServiceError
 from kbtool.model import Question
 from kbtool.reembed.proof import samples
@@ -25,26 +22,6 @@ OLDEST = (1, 2)
 APP_QUESTIONS = 3
 """Questions put to the app: each costs an answer of its language model."""
 SAME_SCORE = 0.01
-_USER = "kbtool-doctor"
-
-
-class Level(StrEnum):
-    FINE = "fine"
-    NOTE = "note"
-    PROBLEM = "problem"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at; `remedy` says what to do, "" where nothing is."""
-
-    level: Level
-    about: str
-    said: str
-    remedy: str = ""
-
-    def as_json(self) -> dict[str, str]:
-        return {"level": self.level.value, "about": self.about, "said": self.said, "remedy": self.remedy}
 
 
 async def examine(
@@ -193,16 +170,10 @@ async def _self_retrieval(client: DifyClient, dataset: Dataset, rendered: Sequen
 async def _app(
     client: DifyClient, dataset: Dataset | None, settings: Settings, rendered: Sequence[Rendered]
 ) -> AsyncIterator[Finding]:
-    info = await client.app_info()
-    yield Finding(Level.FINE, "app", f"“{info.name}” ({info.mode})")
-    if not (await client.app_parameters()).has_citations:
-        yield Finding(
-            Level.PROBLEM,
-            "citations",
-            "switched off: every answer comes without sources and is handed off",
-            "In the app in Dify: Features › Citations and attributions.",
-        )
-        return
+    async for finding in examine_app(client):
+        yield finding
+        if finding.about == "citations":
+            return  # without them there is nothing to compare
     if dataset is None:
         return
     for name, text in samples(rendered, APP_QUESTIONS):
@@ -224,7 +195,7 @@ async def _app_difference(client: DifyClient, dataset: Dataset, profile: Retriev
         hits = await client.retrieve(dataset.id, text, profile)
     except Rejected as error:
         return error.message
-    cited = (await client.chat(Question(text), user=_USER)).hits
+    cited = (await client.chat(Question(text), user=USER)).hits
     if not hits or not cited:
         return "" if bool(hits) == bool(cited) else f"{len(cited)} sources cited, {len(hits)} retrieved"
     ours, theirs = hits[0].score or 0.0, cited[0].score or 0.0
