@@ -3,13 +3,14 @@
 # constraint-dependencies): uv reads them there, and pip is given the same list.
 
 PYTHON ?= python3
+PYTHONS ?= 3.11 3.12 3.13
 BIN := .venv/bin
 # Byte code is made for what is imported, not for every module of scipy and pandas (benchmarks/size.py).
 PIP_FLAGS := --quiet --disable-pip-version-check --no-compile
 INSTALLED := .venv/.installed
 INSTALLED_DEV := .venv/.installed-dev
 
-.PHONY: demo test check format reference bench soak mutate-rules clean
+.PHONY: demo test check format reference bench soak mutate-rules dist matrix lowest clean
 
 demo: $(INSTALLED)
 	@$(BIN)/kbtool demo
@@ -50,8 +51,31 @@ soak: $(INSTALLED_DEV)
 mutate-rules: $(INSTALLED_DEV)
 	$(BIN)/python -m tests.rules.mutate
 
+# The wheel and the sdist, in dist/ (docs/install.md).
+dist: $(INSTALLED_DEV)
+	$(BIN)/python -m hatchling build
+
+# The tests on every Python that is promised, in environments of their own; one that is missing fails. PYTHONS=3.12 for
+# one of them, TESTS='-n 0 tests/test_chunk.py' for a part.
+TESTS ?= -n auto --dist loadfile
+matrix: $(PYTHONS:%=matrix-%)
+
+matrix-%: .venv/constraints.txt
+	@python$* -c '' || { echo "python$* is not on this machine: install it, or PYTHONS='…' without it" >&2; exit 1; }
+	@test -x .venv-$*/bin/python || python$* -m venv .venv-$*
+	.venv-$*/bin/pip install $(PIP_FLAGS) -c $< -e '.[dev]'
+	.venv-$*/bin/pytest $(TESTS)
+
+# The tests with the oldest version that pyproject.toml admits of each dependency, on the oldest Python.
+lowest:
+	@python3.11 -c '' || { echo "python3.11 is not on this machine: install it" >&2; exit 1; }
+	@test -x .venv-lowest/bin/python || python3.11 -m venv .venv-lowest
+	python3.11 -m tests.lowest > .venv-lowest/constraints.txt
+	.venv-lowest/bin/pip install $(PIP_FLAGS) -c .venv-lowest/constraints.txt -e '.[dev]'
+	.venv-lowest/bin/pytest $(TESTS)
+
 clean:
-	rm -rf .venv .kbtool build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-* .kbtool build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 .venv/constraints.txt: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'

@@ -88,7 +88,10 @@ def require_parses(words: list[str]) -> None:
     command: Any = typer.main.get_command(app)
     context, rest, name = None, words[1:], "kbtool"
     while hasattr(command, "commands"):
-        context = command.make_context(name, list(rest), parent=context)
+        try:
+            context = command.make_context(name, list(rest), parent=context)
+        except typer.Exit:  # an option that answers by itself: --version
+            return
         left = [*context._protected_args, *context.args]
         name, command, rest = command.resolve_command(context, left)
     command.make_context(name, list(rest), parent=context)

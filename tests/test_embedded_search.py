@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 
 import pytest
 from hypothesis import given
@@ -36,13 +38,19 @@ def test_text_becomes_words_and_pairs_of_characters(text: str, terms: list[str])
     assert search.tokenize(text) == terms
 
 
+@contextmanager
+def database() -> Iterator[sqlite3.Connection]:
+    with closing(sqlite3.connect(":memory:")) as connection:
+        connection.row_factory = sqlite3.Row
+        connection.executescript(SCHEMA)
+        search.create_index(connection, 1)
+        yield connection
+
+
 @pytest.fixture
-def db() -> sqlite3.Connection:
-    connection = sqlite3.connect(":memory:")
-    connection.row_factory = sqlite3.Row
-    connection.executescript(SCHEMA)
-    search.create_index(connection, 1)
-    return connection
+def db() -> Iterator[sqlite3.Connection]:
+    with database() as connection:
+        yield connection
 
 
 def index(db: sqlite3.Connection, *texts: str) -> None:
@@ -84,15 +92,12 @@ def test_a_word_that_nothing_holds_never_raises_a_score(corpus: list[list[str]],
 
 @given(st.lists(texts, min_size=1, max_size=12, unique=True), st.integers(0, 11))
 def test_the_index_finds_what_the_formula_says(corpus: list[str], at: int) -> None:
-    connection = sqlite3.connect(":memory:")
-    connection.row_factory = sqlite3.Row
-    connection.executescript(SCHEMA)
-    search.create_index(connection, 1)
-    index(connection, *corpus)
     query = corpus[at % len(corpus)]
     units = [search.tokenize(text) for text in corpus]
     best = max(search.scorer(search.tokenize(query), statistics(units))(unit) for unit in units)
-    assert found(connection, query)[0][1] == pytest.approx(best)
+    with database() as connection:
+        index(connection, *corpus)
+        assert found(connection, query)[0][1] == pytest.approx(best)
     connection.close()
 
 

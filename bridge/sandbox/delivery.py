@@ -98,6 +98,7 @@ class Deliveries:
         """Wait until nothing is on its way, deliveries that follow from these included."""
         while self._tasks:
             await asyncio.gather(*self._tasks)
+            await asyncio.sleep(0)  # gather itself returns at once where all are done, since Python 3.12
 
     async def aclose(self) -> None:
         """Drop what is on its way."""

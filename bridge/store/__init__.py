@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from bridge.store.address import require_postgres
 from bridge.store.base import Store, Value, announce
-from kbtool.errors import ConfigError
 
 __all__ = ["Store", "Value", "announce", "open_store"]
 
@@ -19,11 +19,7 @@ def open_store(path: Path, url: str = "") -> Store:
         from bridge.store.sqlite import SqliteStore  # noqa: PLC0415 one of the two is needed
 
         return SqliteStore.open(path)
-    if not url.startswith(("postgresql://", "postgres://", "postgresql+psycopg://")):
-        raise ConfigError(
-            "KBTOOL_DATABASE_URL is no address of a PostgreSQL",
-            hint="It begins with postgresql://; without it the bridge keeps a file.",
-        )
+    require_postgres(url)
     from bridge.store.postgres import PostgresStore  # noqa: PLC0415
 
     return PostgresStore.open(url)

@@ -29,12 +29,23 @@ def upgrade(connection: Connection, where: str) -> None:
         raise ConfigError(
             f"{where}: written by a newer kbtool (store version {version_of(connection)}, this one knows"
             f" {newest()})",
-            hint="Install that version again, or give the bridge another store.",
+            hint="Install that version again, or bring the store back with it: kbtool bridge downgrade.",
         ) from error
 
 
-def step_back(connection: Connection) -> str:
-    """To the version before, for an older kbtool; the version that it is then."""
+def step_back(connection: Connection, where: str = "the store") -> str:
+    """To the version before, for an older kbtool; the version that it is then.
+
+    Raises ConfigError where there is nothing before it, or where only another kbtool knows what was.
+    """
+    version, known = version_of(connection), _versions()
+    if version not in known:
+        raise ConfigError(
+            f"{where}: of store version {version or 'unknown'}, and this kbtool knows {FIRST} to {newest()}",
+            hint="The kbtool that wrote it can bring it back; its own `kbtool --version` says what it knows.",
+        )
+    if version == FIRST:
+        raise ConfigError(f"{where}: there is no version before the first", hint="It was left as it is.")
     command.downgrade(_config(connection), "-1")
     return version_of(connection) or ""
 
@@ -47,6 +58,11 @@ def version_of(connection: Connection) -> str | None:
 def newest() -> str:
     """The version that this kbtool works with."""
     return ScriptDirectory.from_config(_config(None)).get_current_head() or ""
+
+
+def _versions() -> frozenset[str]:
+    scripts = ScriptDirectory.from_config(_config(None))
+    return frozenset(script.revision for script in scripts.walk_revisions())
 
 
 def _config(connection: Connection | None) -> Config:

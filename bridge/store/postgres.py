@@ -26,7 +26,7 @@ CONNECTIONS = 8
 _UNDONE = frozenset({"40001", "40P01"})  # serialization_failure, deadlock_detected
 _TRIES = 4
 _PAUSE = 1.0
-_MIGRATING = text("SELECT pg_advisory_xact_lock(7246582)")
+MIGRATING = text("SELECT pg_advisory_xact_lock(7246582)")
 _LIVELY = {
     "connect_timeout": "3",
     "keepalives_idle": "5",
@@ -42,38 +42,30 @@ class PostgresStore(Store):
 
     is_shared = True
 
-    def __init__(self, engine: Engine, url: URL) -> None:
+    def __init__(self, engine: Engine) -> None:
         super().__init__()
         self._engine = engine
-        self._url = url
+        self._url = engine.url
         self._threads = ThreadPoolExecutor(CONNECTIONS, thread_name_prefix="bridge-store")
         self._listening: asyncio.Task[None] | None = None
 
     @classmethod
     def open(cls, address: str) -> PostgresStore:
         """The store in the database at `address`; the first bridge makes the tables, others wait for it."""
+        engine = engine_of(address)
         try:
-            url = make_url(address).set(drivername="postgresql+psycopg")
-            url = url.update_query_dict({**_LIVELY, **url.query})
-            engine = create_engine(
-                url,
-                pool_size=CONNECTIONS,
-                max_overflow=0,
-                pool_pre_ping=True,
-                hide_parameters=True,  # customers' words, in errors
-            )
-            event.listen(engine, "handle_error", _say_no_values)
             with engine.begin() as connection:
-                connection.execute(_MIGRATING)
-                migrate.upgrade(connection, _name(url))
-        except (ArgumentError, NoSuchModuleError) as error:
-            raise ConfigError(f"KBTOOL_DATABASE_URL cannot be read: {type(error).__name__}") from error
-        except SQLAlchemyError as error:
+                connection.execute(MIGRATING)
+                migrate.upgrade(connection, _name(engine.url))
+        except (SQLAlchemyError, ConfigError) as error:
+            engine.dispose()
+            if isinstance(error, ConfigError):
+                raise
             raise ConfigError(
-                f"{_name(url)}: cannot be used as the bridge's store ({cause(error)})",
+                f"{_name(engine.url)}: cannot be used as the bridge's store ({cause(error)})",
                 hint="Check KBTOOL_DATABASE_URL, and that its user may create tables.",
             ) from error
-        return cls(engine, url)
+        return cls(engine)
 
     async def __aexit__(
         self,
@@ -131,6 +123,23 @@ class PostgresStore(Store):
                 if getattr(error.orig, "sqlstate", None) not in _UNDONE or tries == _TRIES:
                     raise
                 tries += 1
+
+
+def engine_of(address: str) -> Engine:
+    """Connections to the database at `address`. Raises ConfigError where that is no address."""
+    try:
+        url = make_url(address).set(drivername="postgresql+psycopg")
+        engine = create_engine(
+            url.update_query_dict({**_LIVELY, **url.query}),
+            pool_size=CONNECTIONS,
+            max_overflow=0,
+            pool_pre_ping=True,
+            hide_parameters=True,  # customers' words, in errors
+        )
+    except (ArgumentError, NoSuchModuleError) as error:
+        raise ConfigError(f"KBTOOL_DATABASE_URL cannot be read: {type(error).__name__}") from error
+    event.listen(engine, "handle_error", _say_no_values)
+    return engine
 
 
 def _say_no_values(context: ExceptionContext) -> None:

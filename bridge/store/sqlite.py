@@ -54,10 +54,10 @@ class SqliteStore(Store):
             os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
         except OSError as error:
             raise ConfigError(f"{path}: cannot be written ({error.strerror})") from error
-        lock = _sole_owner(path)
+        lock = sole_owner(path)
         engine = create_engine(f"sqlite:///{path}", hide_parameters=True)  # customers' words, in errors
-        event.listen(engine, "connect", _configure)
-        event.listen(engine, "begin", _begin)
+        event.listen(engine, "connect", configure)
+        event.listen(engine, "begin", begin)
         try:
             with engine.begin() as connection:
                 migrate.upgrade(connection, str(path))
@@ -167,7 +167,7 @@ def _tried(work: Work, connection: Connection) -> Any:
         raise _OneFailed from error
 
 
-def _configure(connection: sqlite3.Connection, _: Any) -> None:
+def configure(connection: sqlite3.Connection, _: Any) -> None:
     """Transactions begin when we say so: Python's own rules would break savepoints."""
     connection.isolation_level = None
     for pragma in (
@@ -179,13 +179,13 @@ def _configure(connection: sqlite3.Connection, _: Any) -> None:
         connection.execute(f"PRAGMA {pragma}")
 
 
-def _begin(connection: Connection) -> None:
+def begin(connection: Connection) -> None:
     """A writer waits for its lock here, before any work, so that a lock that it does not get is its own."""
     is_writer = connection.get_execution_options().get("writes", False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if is_writer else "BEGIN")
 
 
-def _sole_owner(path: Path) -> sqlite3.Connection:
+def sole_owner(path: Path) -> sqlite3.Connection:
     """A lock that the system takes back when the process ends, however it ends."""
     lock = sqlite3.connect(path.with_name(path.name + ".lock"), timeout=0, isolation_level=None)
     try:

@@ -13,6 +13,7 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
+from bridge.store.address import require_postgres
 from kbtool.errors import ConfigError
 
 PATIENCE = 10.0
@@ -41,10 +42,8 @@ def visit(store: Path, database: str = "", *, writes: bool = False) -> Iterator[
 
 def _engine(store: Path, database: str, *, writes: bool) -> Engine:
     if database:
+        require_postgres(database)
         scheme, _, rest = database.partition("://")
-        if scheme not in {"postgres", "postgresql", "postgresql+psycopg"}:
-            said = f"{scheme}://… is no address of a PostgreSQL"
-            raise ConfigError(said, hint="It looks like postgresql://user@host/name.")
         try:
             return create_engine(f"postgresql+psycopg://{rest}")
         except ArgumentError as error:

@@ -19,6 +19,7 @@ HEAD = """\
 
 Exit codes of all: 0 fine, 1 error, 2 usage, 3 regression, 4 the run proves nothing, 5 plan refused, 6
 something is pending. An error is a sentence and the next command, on standard error.
+`kbtool --version` says the version, and that of the bridge's store.
 """
 
 

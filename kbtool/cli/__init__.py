@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import sys
+from typing import Annotated
 
 import typer
 
@@ -52,6 +53,26 @@ app.add_typer(bridge.app, name="bridge")
 app.add_typer(review.app, name="review")
 app.add_typer(alert.app, name="alert")
 app.command("sandbox")(sandbox.sandbox)
+
+
+def _say_version(asked: bool) -> None:
+    """The store's version tells which kbtool can work on the store of another (docs/install.md)."""
+    if asked:
+        from bridge.store import migrate
+        from kbtool import __version__
+
+        typer.echo(f"kbtool {__version__} (bridge store {migrate.newest()}, Python {sys.version.split()[0]})")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_say_version, is_eager=True, help="Say the version and stop."),
+    ] = False,
+) -> None:
+    """What stands before a command."""
 
 
 def main() -> None:

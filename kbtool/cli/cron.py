@@ -12,7 +12,6 @@ from typing import Annotated
 import typer
 
 from kbtool.cli.options import DEFAULT_CONFIG, Config
-from kbtool.errors import ConfigError
 
 SECRETS = ("DIFY_DATASET_KEY", "DIFY_APP_KEY")
 
@@ -28,8 +27,10 @@ def cron(
     config: Config = DEFAULT_CONFIG,
 ) -> None:
     """Print what runs the weekly check by itself: a crontab line, a systemd timer or a CI workflow."""
+    from kbtool.config.loading import missing
+
     if not config.exists():
-        raise ConfigError(f"{config}: there is no such file", hint="Write one with `kbtool init`.")
+        raise missing(config)
     folder = config.resolve().parent
     typer.echo(_TEXTS[scheduler](folder, config.name).rstrip())
 

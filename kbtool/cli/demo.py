@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from kbtool.cli import example
 from kbtool.cli.options import DEFAULT_CONFIG, Config
 from kbtool.errors import ConfigError
 
@@ -25,15 +26,13 @@ def demo(
     config: Config = DEFAULT_CONFIG,
     keep: Annotated[bool, typer.Option("--keep", help="Go on with the last demo's dataset.")] = False,
 ) -> None:
-    """Run the whole chain on the bundled corpora: no key, no server, under a minute."""
-    if not config.exists():
-        raise ConfigError(
-            f"{config} is not here: the demo runs on the corpora of the repository",
-            hint="Run it in a clone: git clone …, cd kbtool, make demo.",
-        )
+    """Run the whole chain on the bundled corpora: no key, no server, under a minute.
+
+    Where there is no kb.toml, the example project is written to kbtool-demo/ first.
+    """
     import asyncio
 
-    asyncio.run(_demo(config, keep=keep))
+    asyncio.run(_demo(example.project(config), keep=keep))
 
 
 async def _demo(config: Path, *, keep: bool) -> None:
@@ -65,7 +64,18 @@ async def _demo(config: Path, *, keep: bool) -> None:
     typer.echo(f"{evaluation.proposal.sentence}\n")
     typer.echo(f"Report  {path}")
     typer.echo(f"Total   {time.monotonic() - started:.1f} s")
-    typer.echo("Next    .venv/bin/kbtool chunk      to see the sections that were made of each page")
+    typer.echo(f"Next    {_next(config)}      to see the sections that were made of each page")
+
+
+def _next(config: Path) -> str:
+    """A command as it can be typed here: the demo of a clone runs from an environment that is not active."""
+    import shutil
+    import sys
+
+    typed = sys.argv[0] if Path(sys.argv[0]).name == "kbtool" else "python -m kbtool"
+    program = "kbtool" if shutil.which("kbtool") else typed
+    named = "" if config == DEFAULT_CONFIG else f" --config {config}"
+    return f"{program} chunk{named}"
 
 
 def _settings(config: Path, *, keep: bool) -> Settings:

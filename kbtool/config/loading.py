@@ -21,7 +21,7 @@ def load(path: Path) -> Settings:
     try:
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError as error:
-        raise ConfigError(f"{path}: there is no such file", hint="Write one with `kbtool init`.") from error
+        raise missing(path) from error
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: cannot be read ({error})") from error
     try:
@@ -34,6 +34,16 @@ def load(path: Path) -> Settings:
         return Settings(**tables, root=path.resolve().parent)
     except ValidationError as error:
         raise _explained(path, text, error) from error
+
+
+def missing(path: Path) -> ConfigError:
+    """Of a kb.toml that is not there: where one is, or how to get one."""
+    near = [parent / path.name for parent in path.resolve().parents[1:] if (parent / path.name).is_file()]
+    if near:
+        hint = f"There is {near[0]}: go to its folder, or say --config {near[0]}."
+    else:
+        hint = "Go to your project's folder, begin one with `kbtool init`, or see it all work: `kbtool demo`."
+    return ConfigError(f"{path}: there is no such file", hint=hint)
 
 
 def _known(table: type[BaseModel]) -> list[str]:

@@ -129,6 +129,7 @@ def test_rule_04_what_cannot_be_stored_is_answered_500_and_answered_once_when_it
                         f"CREATE TRIGGER full_{name} BEFORE INSERT ON {name} "
                         "BEGIN SELECT RAISE(ABORT, 'the disk is full'); END"
                     )
+            beside.close()
             body = json.dumps(incoming(at, 900, QUESTION)).encode()
             assert [await at.deliver(body, delivery="one") for _ in range(2)] == [500, 500]
             with sqlite3.connect(store) as beside:

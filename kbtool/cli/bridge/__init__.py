@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from kbtool.cli.bridge import backup, deadletters, kpi, replay, serve, setup, trace
+from kbtool.cli.bridge import backup, deadletters, downgrade, kpi, replay, serve, setup, trace
 
 app = typer.Typer(help="The Chatwoot bridge.", no_args_is_help=True)
 app.command("setup")(setup.setup)
@@ -13,6 +13,7 @@ app.command("trace")(trace.trace)
 app.command("replay")(replay.replay)
 app.command("kpi")(kpi.kpi)
 app.command("backup")(backup.backup)
+app.command("downgrade")(downgrade.downgrade)
 app.add_typer(deadletters.app, name="deadletters")
 
 

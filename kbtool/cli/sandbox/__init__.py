@@ -1,4 +1,4 @@
-"""`kbtool sandbox`: talk to the bot in a browser, with nothing but this repository."""
+"""`kbtool sandbox`: talk to the bot in a browser, with nothing else installed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kbtool.cli import show
+from kbtool.cli import example, show
 from kbtool.cli.options import DEFAULT_CONFIG, Config
 from kbtool.errors import ConfigError
 
@@ -42,12 +42,13 @@ def sandbox(
     forgotten at the end. The page can slow Dify down, take it away, and kill the bridge. The bot replies,
     whatever threshold kb.toml has; with --drafts it drafts, and the page on which agents send drafts stands
     beside the conversation, as in Chatwoot.
+    Where there is no kb.toml, the bot is that of the demo, whose project is written to kbtool-demo/ first.
     """
     import asyncio
 
     from kbtool.config import load
 
-    settings = load(config)
+    settings = load(example.project(config))
     embedded = settings.embedded.model_copy(update={"path": ENGINE})
     dify = settings.dify.model_copy(update={"base_url": "embedded"})
     settings = settings.model_copy(update={"embedded": embedded, "dify": dify})
