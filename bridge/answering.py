@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Protocol
 
+from bridge.asking.contact import user_of
 from bridge.asking.enclosing import Enclosing
 from bridge.asking.inputs import Situation
 from bridge.chatwoot.wire import Shown
@@ -222,8 +223,7 @@ class _Case:
 
     @property
     def user(self) -> str:
-        """The contact, to Dify: a conversation there belongs to one user."""
-        return f"chatwoot-{self.work.subject.account}-{self.work.contact}"
+        return user_of(self.work.subject.account, self.work.contact)
 
 
 def pause(patience: Patience, attempt: int) -> float:

@@ -6,12 +6,13 @@ nowhere here fails a test: whoever adds one says what it holds (issue 10.2, 10.3
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Table
+from sqlalchemy import JSON, Column, ColumnElement, Table, Text, cast, or_, true
 
 from bridge.store.schema import (
     alerts,
@@ -104,3 +105,21 @@ HELD: Mapping[Table, Held] = {
 def blank(table: Table) -> dict[str, Any]:
     """What stands in the columns that were a customer's, once that is forgotten."""
     return dict(HELD[table].forgotten)
+
+
+def holds(table: Table) -> ColumnElement[bool]:
+    """Whether a row still has something of a customer's."""
+    held = HELD[table]
+    if held.goes:
+        return true()
+    return or_(*(_differs(table, name, value) for name, value in held.forgotten.items()))
+
+
+def _differs(table: Table, name: str, value: Any) -> ColumnElement[bool]:
+    column: Column[Any] = table.c[name]
+    if value is None:
+        return column.is_not(None)
+    if isinstance(column.type, JSON):  # which PostgreSQL compares as a text only
+        return cast(column, Text) != json.dumps(value)
+    other: ColumnElement[bool] = column != value
+    return other

@@ -13,10 +13,8 @@ from sqlalchemy import (
     Connection,
     Delete,
     Table,
-    Text,
     Update,
     and_,
-    cast,
     delete,
     or_,
     select,
@@ -27,7 +25,7 @@ from sqlalchemy import (
 from bridge import log
 from bridge.settings import Keep
 from bridge.store import Store
-from bridge.store.personal import blank
+from bridge.store.personal import blank, holds
 from bridge.store.schema import (
     WAITING,
     alerts,
@@ -47,8 +45,6 @@ from bridge.store.schema import (
 
 EVERY = 3600.0
 DAY = 86_400.0
-_NONE = "[]"
-"""An empty list as both databases keep it."""
 BATCH = 1000
 """Rows in one commit: others write in between."""
 
@@ -75,16 +71,15 @@ def _deliveries(connection: Connection, keep: Keep, now: float) -> int:
 def _words(connection: Connection, keep: Keep, now: float) -> int:
     """What was said and sent along, and by whom: the rows are counted for longer."""
     m = messages.c
-    has_more = or_(m.contact != -1, cast(m.attachments, Text) != _NONE)
-    is_old = and_(m.received_at < now - keep.words * DAY, m.state != WAITING, has_more)
+    is_old = and_(m.received_at < now - keep.words * DAY, m.state != WAITING, holds(messages))
     return _in_batch(connection, messages, is_old, update(messages).values(blank(messages)))
 
 
 def _places(connection: Connection, keep: Keep, now: float) -> int:
     """What is known of a conversation of which no words are left. Chatwoot's next event says it again."""
     c = conversations.c
-    has_more = or_(c.dify_conversation != "", c.language != "", cast(c.labels, Text) != _NONE)
-    is_old = and_(c.status_at < now - keep.words * DAY, _rests(), ~_said(messages.c.contact != -1), has_more)
+    has_words = _said(messages.c.contact != -1)
+    is_old = and_(c.status_at < now - keep.words * DAY, _rests(), ~has_words, holds(conversations))
     return _in_batch(connection, conversations, is_old, update(conversations).values(blank(conversations)))
 
 
@@ -123,8 +118,7 @@ def _posts(connection: Connection, keep: Keep, now: float) -> int:
 def _draft_words(connection: Connection, keep: Keep, now: float) -> int:
     """What was asked and said; that it was sent, edited or discarded is counted for longer."""
     d = drafts.c
-    has_words = or_(d.asked != "", d.text != "", d.sent != "")
-    is_old = and_(d.at < now - keep.words * DAY, d.state != "sending", has_words)
+    is_old = and_(d.at < now - keep.words * DAY, d.state != "sending", holds(drafts))
     return _in_batch(connection, drafts, is_old, update(drafts).values(blank(drafts)))
 
 
@@ -165,7 +159,7 @@ def _told(connection: Connection, keep: Keep, now: float) -> int:
 def _rated_words(connection: Connection, keep: Keep, now: float) -> int:
     """What a customer wrote beside a rating: the rating is counted for longer."""
     r = ratings.c
-    is_old = and_(r.at < now - keep.words * DAY, r.words != "")
+    is_old = and_(r.at < now - keep.words * DAY, holds(ratings))
     return _in_batch(connection, ratings, is_old, update(ratings).values(blank(ratings)))
 
 

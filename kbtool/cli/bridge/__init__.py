@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from kbtool.cli.bridge import backup, deadletters, kpi, replay, serve, trace
+from kbtool.cli.bridge import backup, deadletters, kpi, privacy, replay, serve, trace
 
 app = typer.Typer(help="The Chatwoot bridge.", no_args_is_help=True)
 app.command("serve")(serve.serve)
@@ -12,6 +12,8 @@ app.command("trace")(trace.trace)
 app.command("replay")(replay.replay)
 app.command("kpi")(kpi.kpi)
 app.command("backup")(backup.backup)
+app.command("export")(privacy.export)
+app.command("erase")(privacy.erase)
 app.add_typer(deadletters.app, name="deadletters")
 
 
