@@ -107,21 +107,29 @@ def fill_all(connection: Connection) -> None:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Path, str]]:
-    """A store as `visit` takes it, filled by a bridge that is at work on it still where it is a file."""
+    """A store as `visit` takes it, filled."""
     with database() if request.param == "postgresql" else _nothing() as url:
         path = tmp_path / "b.sqlite"
-
-        async def make() -> None:
-            async with open_store(path, url) as opened:
-                await opened.write(fill_all)
-
-        run(make())
+        run(make(path, url))
         yield path, url
+
+
+@pytest.fixture
+def on_file(tmp_path: Path) -> tuple[Path, str]:
+    """The same on a file alone, for what no database does otherwise."""
+    path = tmp_path / "b.sqlite"
+    run(make(path, ""))
+    return path, ""
 
 
 @contextmanager
 def _nothing() -> Iterator[str]:
     yield ""
+
+
+async def make(path: Path, url: str) -> None:
+    async with open_store(path, url) as opened:
+        await opened.write(fill_all)
 
 
 def erase(store: tuple[Path, str], who: Who, *, unanswered: bool = False) -> erasing.Erased:
@@ -190,15 +198,15 @@ def test_erasing_again_finds_nothing_to_do(store: tuple[Path, str]) -> None:
         assert dump(connection) == before
 
 
-def test_the_plan_says_what_the_erasure_then_does(store: tuple[Path, str]) -> None:
+def test_the_plan_says_what_the_erasure_then_does(on_file: tuple[Path, str]) -> None:
     for who in (Who(contact=CONTACT), Who(contact=99), Who(conversation=2)):
-        with visit(*store) as connection:
+        with visit(*on_file) as connection:
             planned = erasing.plan(connection, find(connection, who))
-        assert erase(store, who) == planned
+        assert erase(on_file, who) == planned
 
 
-def test_an_export_has_every_row_of_the_contact_and_none_of_another(store: tuple[Path, str]) -> None:
-    with visit(*store) as connection:
+def test_an_export_has_every_row_of_the_contact_and_none_of_another(on_file: tuple[Path, str]) -> None:
+    with visit(*on_file) as connection:
         kept = stored(connection, find(connection, Who(contact=CONTACT)))
         emptied = find(connection, Who(contact=99))
         assert not any(stored(connection, emptied)[name] for name in ("messages", "drafts", "deliveries"))
@@ -249,33 +257,33 @@ def _deliver(connection: Connection) -> None:
     ],
 )
 def test_what_is_under_way_is_left_and_said(
-    store: tuple[Path, str], happens: Callable[[Connection], None], why: str, is_ended: bool
+    on_file: tuple[Path, str], happens: Callable[[Connection], None], why: str, is_ended: bool
 ) -> None:
-    with visit(*store, writes=True) as connection:
+    with visit(*on_file, writes=True) as connection:
         happens(connection)
-    with visit(*store) as connection:
+    with visit(*on_file) as connection:
         before = dump(connection)
-    done = erase(store, Who(contact=CONTACT))
+    done = erase(on_file, Who(contact=CONTACT))
     assert [one.why for one in done.left] == [why]
-    with visit(*store) as connection:
+    with visit(*on_file) as connection:
         kept = dump(connection)
     assert kept | {"deliveries": []} == before | {"deliveries": []}
-    done = erase(store, Who(contact=CONTACT), unanswered=True)
+    done = erase(on_file, Who(contact=CONTACT), unanswered=True)
     assert [one.why for one in done.left] == ([] if is_ended else [why])
     if is_ended:
-        with visit(*store) as connection:
+        with visit(*on_file) as connection:
             states = connection.execute(select(messages.c.state).where(messages.c.id == 1000))
             assert states.scalar_one() == "done"
 
 
-def test_a_draft_without_words_can_be_sent_no_more(store: tuple[Path, str]) -> None:
-    erase(store, Who(contact=CONTACT))
-    with visit(*store) as connection:
+def test_a_draft_without_words_can_be_sent_no_more(on_file: tuple[Path, str]) -> None:
+    erase(on_file, Who(contact=CONTACT))
+    with visit(*on_file) as connection:
         assert [one.subject.conversation for one in drafting.waiting(connection, 10)] == [2]
 
 
-def test_a_conversation_of_the_same_number_in_two_accounts_must_be_named(store: tuple[Path, str]) -> None:
-    with visit(*store, writes=True) as connection:
+def test_a_conversation_of_the_same_number_in_two_accounts_must_be_named(on_file: tuple[Path, str]) -> None:
+    with visit(*on_file, writes=True) as connection:
         known.add(connection, Subject("kbtool", 2, 1), Facts(), None)
         with pytest.raises(ConfigError, match="in several accounts: 1, 2"):
             find(connection, Who(conversation=1))
@@ -328,12 +336,12 @@ def test_their_words_are_found_in_the_projects_files_by_line(tmp_path: Path) -> 
     assert [Place(folder / "a.yaml", 3), Place(folder / "b.jsonl", 2), Place(folder / "c.html", 2)] == found
 
 
-def test_words_are_looked_for_of_everything_that_the_contact_said(store: tuple[Path, str]) -> None:
-    with visit(*store) as connection:
+def test_words_are_looked_for_of_everything_that_the_contact_said(on_file: tuple[Path, str]) -> None:
+    with visit(*on_file) as connection:
         texts = words_of(connection, find(connection, Who(contact=CONTACT)))
     assert CANARY in texts
     assert not any(NEIGHBOUR in text for text in texts)
-    with visit(*store) as connection:
+    with visit(*on_file) as connection:
         assert words_of(connection, Found((), (), is_all=True)) == []
 
 

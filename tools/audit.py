@@ -1,8 +1,8 @@
 """`make audit`: known vulnerabilities in the versions that pyproject.toml pins, as pip-audit finds them.
 
 pip-audit says "No known vulnerabilities found" and ends with 0 also where the service knew none of the
-packages, so its list is read and not its word. Exit codes are those of kbtool: 0 all were looked up and nothing
-is known, 3 something is, 4 not all could be looked up, which proves nothing (make says them: `Error 4`).
+packages, so its list is read and not its word. Exit codes are those of kbtool: 0 all were looked up and none
+is known, 3 some are, 4 not all could be looked up, which proves nothing (make says them: `Error 4`).
 """
 
 from __future__ import annotations

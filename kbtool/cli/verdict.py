@@ -145,9 +145,9 @@ async def tell(message: Message | None, settings: Settings) -> None:
     to = channels(settings, ENVIRONMENT)
     if message is None or not to.names:
         return
-    from httpx_aiohttp import HttpxAiohttpClient
+    from kbtool.http import for_alerts
 
-    async with HttpxAiohttpClient() as http:
+    async with for_alerts() as http:
         failures = await notify.send(message, to, http)
     for failure in failures:
         typer.echo(f"not told over {failure}", err=True)
