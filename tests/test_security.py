@@ -28,17 +28,17 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 from typer.testing import CliRunner, Result
 
-from bridge import log
 from bridge.asking.fetch import Fetcher
 from bridge.channels import liquid
 from bridge.sandbox import BotSettings, SandboxSettings, create_sandbox
 from bridge.sandbox.records import ContactInbox
 from bridge.serve import address_of, listen, serving
 from bridge.speech.words import ENGLISH
+from bridge.store import open_store
 from kbtool.cli import app
 from kbtool.config.environment import VARIABLES
 from kbtool.embedded import AppSettings, CannedAnswer, EngineSettings, create_app
-from kbtool.errors import Rejected, Unavailable
+from kbtool.errors import ConfigError, Rejected, Unavailable
 from kbtool.handoff import Policy
 from tests.bridging import Said, Stand, stand
 from tests.ports import free_port
@@ -447,25 +447,42 @@ def test_no_secret_is_in_what_a_bridge_leaves_behind(secrets: Path) -> None:
     assert leaked(written(secrets)) == []
 
 
-@pytest.mark.parametrize("name", ["KBTOOL_DATABASE_URL", "DIFY_APP_KEY", "KBTOOL_SECRET_KEY"])
-def test_a_start_that_fails_tells_no_secret(
-    secrets: Path, monkeypatch: pytest.MonkeyPatch, name: str
+SERVE = ("bridge", "serve", "--chatwoot-url", "http://127.0.0.1:9", "--port", "0", "--ops-port", "0")
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong", "arguments"),
+    [
+        ("DIFY_APP_KEY", "{}\u0101", SERVE),
+        ("KBTOOL_SECRET_KEY", "{:.20}", SERVE),
+        (
+            "KBTOOL_DATABASE_URL",
+            "postgresql://me:{}@127.0.0.1:9/none?connect_timeout=1",
+            ("bridge", "trace", "1"),
+        ),
+        ("KBTOOL_DATABASE_URL", "mysql://me:{}@127.0.0.1:9/none", ("bridge", "trace", "1")),
+        ("KBTOOL_DATABASE_URL", "postgresql://{}:x", ("bridge", "trace", "1")),
+    ],
+)
+def test_a_secret_that_is_wrong_is_not_told(
+    secrets: Path, monkeypatch: pytest.MonkeyPatch, name: str, wrong: str, arguments: tuple[str, ...]
 ) -> None:
     (secrets / "kb.toml").write_text('[dify]\nbase_url = "http://127.0.0.1:9/v1"\n')
-    canary = SECRETS[name]
-    wrong = {
-        "KBTOOL_DATABASE_URL": f"postgresql://me:{canary}@127.0.0.1:9/none?connect_timeout=1",
-        "DIFY_APP_KEY": f"{canary}\u0101",
-        "KBTOOL_SECRET_KEY": canary[:20],
-    }
-    monkeypatch.setenv(name, wrong[name])
-    monkeypatch.setattr(log, "to_stderr", lambda: None)  # the runner takes that away at the end
-    done = command(
-        "bridge", "serve", "--chatwoot-url", "http://127.0.0.1:9", "--port", "0", "--ops-port", "0"
-    )
-    assert done.exit_code != 0
-    assert name in told(done)
-    assert canary[:20] not in told(done)
+    monkeypatch.setenv(name, wrong.format(SECRETS[name]))
+    done = command(*arguments)
+    assert isinstance(done.exception, ConfigError)
+    assert SECRETS[name][:20] not in told(done)
+
+
+@pytest.mark.parametrize(
+    "address", ["postgresql://me:{}@127.0.0.1:9/none?connect_timeout=1", "postgresql://{}:x"]
+)
+def test_a_store_that_cannot_be_opened_tells_no_password(tmp_path: Path, address: str) -> None:
+    canary = SECRETS["KBTOOL_DATABASE_URL"]
+    with pytest.raises(ConfigError) as raised:
+        open_store(tmp_path / "b.sqlite", address.format(canary))
+    assert "me:***@" in raised.value.message or "cannot be read" in raised.value.message
+    assert canary not in f"{raised.value.message}{raised.value.hint}"
 
 
 def test_the_traces_hold_no_words_of_a_customer(tmp_path: Path) -> None:

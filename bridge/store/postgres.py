@@ -15,7 +15,7 @@ from types import TracebackType
 import psycopg
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import URL, ExceptionContext, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from bridge import log
 from bridge.store import migrate
@@ -52,9 +52,8 @@ class PostgresStore(Store):
     @classmethod
     def open(cls, address: str) -> PostgresStore:
         """The store in the database at `address`; the first bridge makes the tables, others wait for it."""
+        url = _url(address)
         try:
-            url = make_url(address).set(drivername="postgresql+psycopg")
-            url = url.update_query_dict({**_LIVELY, **url.query})
             engine = create_engine(
                 url,
                 pool_size=CONNECTIONS,
@@ -66,8 +65,6 @@ class PostgresStore(Store):
             with engine.begin() as connection:
                 connection.execute(_MIGRATING)
                 migrate.upgrade(connection, _name(url))
-        except (ArgumentError, NoSuchModuleError) as error:
-            raise ConfigError(f"KBTOOL_DATABASE_URL cannot be read: {type(error).__name__}") from error
         except SQLAlchemyError as error:
             raise ConfigError(
                 f"{_name(url)}: cannot be used as the bridge's store ({cause(error)})",
@@ -131,6 +128,15 @@ class PostgresStore(Store):
                 if getattr(error.orig, "sqlstate", None) not in _UNDONE or tries == _TRIES:
                     raise
                 tries += 1
+
+
+def _url(address: str) -> URL:
+    """Whatever is wrong with the address, the error does not show it: there is a password in it."""
+    try:
+        url = make_url(address).set(drivername="postgresql+psycopg")
+        return url.update_query_dict({**_LIVELY, **url.query})
+    except (ArgumentError, ValueError) as error:  # the latter for a port that is no number
+        raise ConfigError(f"KBTOOL_DATABASE_URL cannot be read: {type(error).__name__}") from None
 
 
 def _say_no_values(context: ExceptionContext) -> None:
