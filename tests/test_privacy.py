@@ -34,7 +34,7 @@ from bridge.store.schema import (
 )
 from bridge.store.visit import visit
 from bridge.tables import drafts as drafting
-from bridge.tables import inbox, known, ratings
+from bridge.tables import inbox, known, leases, ratings
 from bridge.tables.drafts import Drafted, Source
 from bridge.tables.trace import Step, Subject, note, record
 from kbtool.cli import app
@@ -274,6 +274,27 @@ def test_what_is_under_way_is_left_and_said(
         with visit(*on_file) as connection:
             states = connection.execute(select(messages.c.state).where(messages.c.id == 1000))
             assert states.scalar_one() == "done"
+
+
+def test_no_bridge_begins_with_a_conversation_that_is_being_erased() -> None:
+    """On a PostgreSQL several work at a time: what an erasure has looked at is claimed by none until its end."""
+
+    async def make_due(url: str) -> None:
+        async with open_store(Path("none"), url) as opened:
+            await opened.write(fill_all)
+            await opened.write(lambda c: leases.join(c, "a bridge"))
+            await opened.write(_wait)
+            await opened.write(lambda c: c.execute(conversations.update().values(due_at=1.0)))
+
+    with database() as url:
+        run(make_due(url))
+        with visit(Path("none"), url, writes=True) as mine:
+            erasing.erase(mine, find(mine, Who(contact=CONTACT)), unanswered=True)
+            with visit(Path("none"), url, writes=True) as theirs:
+                claimed = leases.claim(theirs, "a bridge", ["kbtool"], 2.0, 10)
+                assert [one.subject.conversation for one in claimed] == [2]
+        with visit(Path("none"), url, writes=True) as theirs:
+            assert leases.claim(theirs, "a bridge", ["kbtool"], 2.0, 10) == []
 
 
 def test_a_draft_without_words_can_be_sent_no_more(on_file: tuple[Path, str]) -> None:
