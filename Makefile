@@ -9,8 +9,9 @@ BIN := .venv/bin
 PIP_FLAGS := --quiet --disable-pip-version-check --no-compile
 INSTALLED := .venv/.installed
 INSTALLED_DEV := .venv/.installed-dev
+AUDIT := .venv/audit
 
-.PHONY: demo test check format reference bench soak mutate-rules dist matrix lowest clean
+.PHONY: demo test check format reference audit bench soak mutate-rules dist matrix lowest clean
 
 demo: $(INSTALLED)
 	@$(BIN)/kbtool demo
@@ -32,6 +33,11 @@ format: $(INSTALLED_DEV)
 # docs/reference: what tests/test_reference.py wants after a change of a command, a key or a variable.
 reference: $(INSTALLED_DEV)
 	$(BIN)/python -m docs.reference.write
+
+# Known vulnerabilities in the pinned versions, by pip-audit in an environment of its own (tools/audit.py): 3 where there
+# are some, 4 where no advisory service could be asked about all of them.
+audit: .venv/constraints.txt $(AUDIT)/.installed
+	@$(PYTHON) -m tools.audit $(AUDIT)/bin/pip-audit .venv/constraints.txt
 
 # All comparisons of the documents, about an hour; an interrupted one goes on. BENCH=--short shows in some minutes that
 # all of them work, BENCH=--readme puts the figures into the documents (python -m benchmarks --help).
@@ -91,3 +97,8 @@ $(INSTALLED_DEV): .venv/constraints.txt
 	@echo "Installing into .venv with what the tests need (once; a minute or two)…"
 	@$(BIN)/pip install $(PIP_FLAGS) -c $< -e '.[dev]'
 	@touch $@ $(INSTALLED)
+
+$(AUDIT)/.installed: .venv/constraints.txt
+	@test -x $(AUDIT)/bin/python || $(PYTHON) -m venv $(AUDIT)
+	@$(AUDIT)/bin/pip install $(PIP_FLAGS) pip-audit
+	@touch $@

@@ -15,6 +15,8 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Protocol
 
+from bridge import log
+from bridge.asking.contact import user_of
 from bridge.asking.enclosing import Enclosing
 from bridge.asking.inputs import Situation
 from bridge.chatwoot.wire import Shown
@@ -26,6 +28,7 @@ from bridge.speech import (
     AI_UNAVAILABLE,
     NO_TEXT,
     QUOTA_SPENT,
+    RATE_LIMITED,
     UNHEARD,
     Kind,
     Manner,
@@ -77,7 +80,8 @@ class Desk(Protocol):
 class Answering:
     """Asks and decides, for one policy, unless `hold` is put. `sleep` is an argument so that tests need not
     wait. Without `enclosing` the app gets the question alone. `places` bounds how many questions it is asked
-    at once; waiting for one counts as waiting for the answer.
+    at once; waiting for one counts as waiting for the answer. `rate` counts a question of an account, a
+    contact and an inbox, and says whose limit is reached, "" where it may be asked.
     """
 
     chat: Chat
@@ -88,6 +92,7 @@ class Answering:
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     enclosing: Enclosing | None = None
     places: asyncio.Semaphore | None = None
+    rate: Callable[[int, int, int], str] | None = None
 
     async def decide(
         self,
@@ -114,6 +119,8 @@ class Answering:
         if decision is None:
             if held := self._held(mode):
                 return _handed_off(case, held)
+            if over := self._over(case):
+                return _handed_off(case, RATE_LIMITED, over)
             follows = "going on" if facts.dify_conversation else "a new conversation"
             await tell(note(Step.ASK, f"asking Dify, {follows}", history=len(case.before)))
             try:
@@ -148,6 +155,16 @@ class Answering:
         if self.hold is None:
             return ""
         return self.hold.reason(self.started, to_customers=mode is Mode.REPLY)
+
+    def _over(self, case: _Case) -> str:
+        """Whose limit this question would go beyond, "" where it is within all; then it is counted."""
+        if self.rate is None:
+            return ""
+        subject = case.work.subject
+        over = self.rate(subject.account, case.work.contact, case.facts.inbox)
+        if over:
+            log.problem("rate_limited", bot=subject.bot, conversation=subject.conversation, why=over)
+        return over
 
     async def _ask(self, question: Question, case: _Case, desk: Desk | None, tell: Tell) -> Answer:
         """The answer, within the patience for all attempts together."""
@@ -222,8 +239,7 @@ class _Case:
 
     @property
     def user(self) -> str:
-        """The contact, to Dify: a conversation there belongs to one user."""
-        return f"chatwoot-{self.work.subject.account}-{self.work.contact}"
+        return user_of(self.work.subject.account, self.work.contact)
 
 
 def pause(patience: Patience, attempt: int) -> float:

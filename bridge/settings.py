@@ -52,6 +52,14 @@ class Budget:
 
 
 @dataclass(frozen=True, slots=True)
+class Limits:
+    """How many questions one contact, and one inbox, may put to the AI within an hour; 0: any number."""
+
+    contact: int = 0
+    inbox: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Patience:
     """How long things may take, in seconds.
 
@@ -152,7 +160,8 @@ class BridgeSettings:
     is the mark by which an operator holds answers back. `database` is the URL of a PostgreSQL, which several
     bridges share; without it the store is the file at `store`. `unanswered` are the seconds after which a
     customer whom nobody answered goes to a person. `storage` are further addresses of Chatwoot's files,
-    `questions_at_once` bounds what one app is asked at a time (0: not). `kpi` are the figures' targets.
+    `questions_at_once` bounds what one app is asked at a time (0: not), `limits` what one contact or inbox
+    asks in an hour. `kpi` are the figures' targets.
     """
 
     store: Path
@@ -167,6 +176,7 @@ class BridgeSettings:
     unanswered: float = 600.0
     storage: tuple[str, ...] = ()
     questions_at_once: int = 0
+    limits: Limits = Limits()
     kpi: Kpi = field(default_factory=Kpi)
     review: Review = Review()
 
@@ -215,6 +225,8 @@ class BridgeSettings:
                 yield f"route {name}: mode {old.mode.value} to {route.mode.value}"
             if replace(old, policy=None, mode=route.mode) != replace(route, policy=None):
                 yield f"route {name}: other settings"
+        if self.limits != new.limits:
+            yield f"questions an hour: {new.limits.contact} of a contact, {new.limits.inbox} of an inbox"
         if self.review != new.review:
             yield "the review page"
         if [name for name in before if name in after] != [name for name in after if name in before]:

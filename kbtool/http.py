@@ -13,6 +13,7 @@ from typing import Any
 import httpx
 from httpx_aiohttp import HttpxAiohttpClient
 
+ALERT_SECONDS = 30.0
 _SIMPLE = frozenset({"json", "headers"})
 
 
@@ -65,6 +66,13 @@ class LeanClient(HttpxAiohttpClient):
             await response.aclose()
             raise
         return response
+
+
+def for_alerts() -> LeanClient:
+    """For addresses that are secrets, as those of incoming webhooks are: httpx itself would write each into
+    its log.
+    """
+    return LeanClient("", timeout=httpx.Timeout(ALERT_SECONDS))
 
 
 def _needs_more(given: dict[str, Any]) -> bool:

@@ -63,13 +63,15 @@ class Dify:
     """Streams what it is told, in the events of a Dify chat app, and remembers what it was asked.
 
     Answers go by question, or by `user: question`. What `hangs` goes on when `released` is set. With
-    `has_citations` false its app is set up to name no sources; what it answers stays as it was told.
+    `has_citations` false its app is set up to name no sources; what it answers stays as it was told. One that
+    is not `is_published` says nothing of itself.
     """
 
     answers: Mapping[str, Said]
     asked: list[dict[str, Any]] = field(default_factory=list)
     released: asyncio.Event = field(default_factory=asyncio.Event)
     has_citations: bool = True
+    is_published: bool = True
 
     @property
     def app(self) -> ASGIApp:
@@ -82,6 +84,8 @@ class Dify:
         )
 
     async def _info(self, _: Request) -> Response:
+        if not self.is_published:
+            return JSONResponse({"code": "app_unavailable", "message": "gone", "status": 404}, 404)
         return JSONResponse({"name": "Support bot", "description": "", "tags": [], "mode": "chat"})
 
     async def _parameters(self, _: Request) -> Response:

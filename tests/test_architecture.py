@@ -18,7 +18,7 @@ LAYERS = (
     ("bridge.sandbox",),
     ("bridge.serve", "bridge.doctor", "bridge.setup"),
     ("bridge.app", "bridge.operating", "bridge.routes"),
-    ("bridge.kpi", "bridge.improve"),
+    ("bridge.kpi", "bridge.improve", "bridge.privacy"),
     ("bridge.operator",),
     ("bridge.worker", "bridge.guards", "bridge.stream"),
     ("bridge.intake", "bridge.turn", "bridge.review"),

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sqlalchemy import Connection, func, select
 
-from bridge.settings import Keep
+from bridge.conversation import Facts, learn, next_step
+from bridge.events import Message, Role, Snapshot
+from bridge.settings import Keep, Mode
+from bridge.store.personal import HELD
 from bridge.store.postgres import PostgresStore
-from bridge.store.schema import deliveries, messages, posts, trace, turns
+from bridge.store.schema import conversations, deliveries, messages, metadata, posts, trace, turns
 from bridge.store.sqlite import SqliteStore
-from bridge.tables import drafts, inbox, retention, sessions
+from bridge.tables import drafts, inbox, known, retention, sessions
 from bridge.tables.drafts import Drafted, Source
 from bridge.tables.retention import BATCH, DAY, forget
 from bridge.tables.trace import Subject
@@ -134,3 +140,97 @@ def test_drafts_lose_their_words_then_go_and_sessions_end_by_themselves(tmp_path
             assert await forget(store, KEEP, 401 * DAY) == 1
 
     run(check())
+
+
+def test_every_column_says_whose_it_is() -> None:
+    """Whoever adds a column says in bridge/store/personal.py what it holds, or this fails."""
+    for table in metadata.sorted_tables:
+        assert table in HELD, f"{table.name}: is there anything of a customer in it?"
+        assert HELD[table].columns == set(table.columns.keys()), table.name
+        kinds = [*HELD[table].forgotten, *HELD[table].facts.split(), *HELD[table].staff.split()]
+        assert len(kinds) == len(set(kinds)), f"{table.name}: a column stands there twice"
+
+
+SIGHT = {"attachments": [{"kind": "image", "url": "https://chat.example.com/me.png"}], "mark": "kbtool:1:0"}
+PLACE = Facts(
+    status="resolved", status_at=5.0, ended_at=5.0, left_at=5.0, dify_conversation="d-1", language="de",
+    channel="Channel::WebWidget", inbox=1, labels=("vip",),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("facts", "days", "expected"),
+    [
+        (PLACE, 89, PLACE),
+        (PLACE, 91, replace(PLACE, dify_conversation="", language="", labels=())),
+        (PLACE, 401, None),
+        # A person has spoken since it was last anybody's but the bot's: that goes on silencing the bot.
+        (replace(PLACE, person_at=6.0), 401, "there"),
+        (replace(PLACE, captain_at=6.0), 401, "there"),
+    ],
+    ids=["kept", "blank", "gone", "a person's", "Captain's"],
+)
+def test_a_conversation_is_forgotten_behind_its_messages(
+    tmp_path: Path, facts: Facts, days: int, expected: Facts | str | None
+) -> None:
+    at = Subject("kbtool", 1, 1)
+
+    def fill_in(connection: Connection) -> None:
+        fill(connection)
+        connection.execute(messages.delete().where(messages.c.state == "waiting"))
+        connection.execute(messages.update().values(SIGHT))
+        known.add(connection, at, facts, None)
+
+    async def scenario() -> None:
+        async with SqliteStore.open(tmp_path / "b.sqlite") as store:
+            await store.write(fill_in)
+            await forget(store, KEEP, days * DAY)
+            found = await store.read(lambda c: known.facts_of(c, at))
+            assert (found is not None) if expected == "there" else (found == expected)
+            seen = await store.read(
+                lambda c: c.execute(select(messages.c.attachments, messages.c.mark)).all()
+            )
+            assert seen == [] if days > 400 else [([], "")] if days > 90 else [tuple(SIGHT.values())]
+
+    run(scenario())
+
+
+def test_a_conversation_that_is_due_or_in_hand_is_not_forgotten(tmp_path: Path) -> None:
+    def fill_in(connection: Connection) -> None:
+        known.add(connection, Subject("kbtool", 1, 1), PLACE, 7.0)
+        known.add(connection, Subject("kbtool", 1, 2), PLACE, None)
+        is_second = conversations.c.id == 2
+        connection.execute(conversations.update().where(is_second).values(owner="a bridge"))
+
+    async def scenario() -> None:
+        async with SqliteStore.open(tmp_path / "b.sqlite") as store:
+            await store.write(fill_in)
+            assert await forget(store, KEEP, 500 * DAY) == 0
+
+    run(scenario())
+
+
+TIMES = st.sampled_from([0.0, 1.0, 2.0, 3.0])
+
+
+@given(
+    st.builds(
+        Facts,
+        status=st.sampled_from(["pending", "open", "resolved", "snoozed"]),
+        status_at=TIMES, has_person=st.booleans(), ended_at=TIMES, left_at=TIMES, person_at=TIMES,
+        captain_at=TIMES, has_rival=st.booleans(), episode_at=TIMES, language=st.sampled_from(["", "de"]),
+    ),
+    st.sampled_from(["pending", "open", "resolved"]),
+    st.booleans(),
+    st.sampled_from(list(Mode)),
+)  # fmt: skip
+def test_what_is_forgotten_of_a_conversation_changes_no_decision(
+    facts: Facts, status: str, has_person: bool, mode: Mode
+) -> None:
+    """The rule of `retention._conversations`, over all that may have happened before."""
+    is_silenced = facts.person_at > max(facts.ended_at, facts.left_at) or facts.captain_at > facts.ended_at
+    seen = Snapshot(1, 1, status, at=9.0, has_person=has_person)
+    asked = Message(5, Role.CUSTOMER, "How long?", 9.0, is_incoming=True)
+    with_row, without = learn(facts, seen, asked), learn(Facts(), seen, asked)
+    if not is_silenced:
+        assert next_step(with_row, 9.0, mode) == next_step(without, 9.0, mode)

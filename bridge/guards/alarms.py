@@ -55,6 +55,10 @@ ALARMS: Mapping[str, Alarm] = {
     "overdue": Alarm(
         "Customers waited too long and went to people", "Look at the backlog: /metrics on the ops address"
     ),
+    "rate_limited": Alarm(
+        "More is asked than the limit for an hour allows: people get the rest",
+        "Block who floods in Chatwoot, or raise questions_per_contact or questions_per_inbox in kb.toml",
+    ),
     "user_token_refused": Alarm(
         "Chatwoot refuses the user token", "Set CHATWOOT_USER_TOKEN to an administrator's, and restart"
     ),

@@ -193,6 +193,7 @@ _WHY_CHINESE = {
     "ai_unavailable": "未能及时连上 AI",
     "quota_spent": "AI 服务的额度已用完",
     "budget_spent": "本月预算已用完",
+    "rate_limited": "一小时内的提问超过了上限",
     "maintenance": "知识库正在重新向量化",
     "policy_stale": "阈值是在其他设置下测得的",
     "no_text": "消息没有文字",

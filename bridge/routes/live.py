@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from functools import partial
 
 import httpx
 
@@ -12,6 +13,7 @@ from bridge import log
 from bridge.answering import QUOTA, Answering, Chat
 from bridge.asking.enclosing import App, Enclosing
 from bridge.asking.fetch import Fetcher
+from bridge.asking.rate import Rate
 from bridge.chatwoot.client import ChatwootClient
 from bridge.guards.budget import Budgets
 from bridge.holding import RouteHold, Standing
@@ -44,6 +46,7 @@ class Live:
         self._chatwoot = chatwoot
         self._clock = clock
         self._apps: dict[tuple[str, int], asyncio.Semaphore] = {}
+        self._rate = Rate()
         self.standing = Standing()
         self.budgets = Budgets(store, self.standing, self.current, clock)
         self.desk = self._desk(settings)
@@ -115,6 +118,7 @@ class Live:
             hold,
             enclosing=self._enclosing(chat, route, settings) if isinstance(chat, App) else None,
             places=self._places(route.app, settings.questions_at_once),
+            rate=partial(self._rate.admit, settings.limits),
         )
 
     def _enclosing(self, app: App, route: Route, settings: BridgeSettings) -> Enclosing:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from bridge.settings import BridgeSettings, Budget, Forwarding, Mode, Patience, Review, Route
+from bridge.settings import BridgeSettings, Budget, Forwarding, Limits, Mode, Patience, Review, Route
 from kbtool.config import EMBEDDED, BridgeRoute, Settings
 from kbtool.config.bridge import Review as ReviewTable
 from kbtool.errors import ConfigError
@@ -34,6 +34,7 @@ def settings_of(settings: Settings, environment: Mapping[str, str]) -> BridgeSet
         unanswered=table.unanswered_minutes * 60,
         storage=table.storage,
         questions_at_once=table.questions_at_once,
+        limits=Limits(table.questions_per_contact, table.questions_per_inbox),
         kpi=settings.kpi,
         review=_review(table.review, environment),
     )

@@ -17,6 +17,7 @@ from kbtool.hold import MAINTENANCE, POLICY_STALE
 AI_UNAVAILABLE = "ai_unavailable"
 QUOTA_SPENT = "quota_spent"
 BUDGET_SPENT = "budget_spent"
+RATE_LIMITED = "rate_limited"
 NO_TEXT = "no_text"
 UNHEARD = "voice"
 CANNOT_REPLY = "cannot_reply"
@@ -71,6 +72,7 @@ _ROWS: Mapping[str, Because] = {
     AI_UNAVAILABLE: Because("the AI could not be reached in time", Tell.DEGRADED),
     QUOTA_SPENT: Because("the AI provider's quota is used up", Tell.DEGRADED),
     BUDGET_SPENT: Because("the month's budget for answers is spent"),
+    RATE_LIMITED: Because("more was asked than the limit for an hour allows"),
     MAINTENANCE: Because("the knowledge base is being embedded anew", Tell.DEGRADED),
     POLICY_STALE: Because("the threshold was measured under other settings"),
     NO_TEXT: Because("the message has no text to answer", Tell.UNSEEN),

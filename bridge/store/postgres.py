@@ -136,8 +136,9 @@ def engine_of(address: str) -> Engine:
             pool_pre_ping=True,
             hide_parameters=True,  # customers' words, in errors
         )
-    except (ArgumentError, NoSuchModuleError) as error:
-        raise ConfigError(f"KBTOOL_DATABASE_URL cannot be read: {type(error).__name__}") from error
+    except (ArgumentError, NoSuchModuleError, ValueError) as error:  # the last for a port that is no number
+        # Not from it: whatever is wrong with the address, there is a password in it.
+        raise ConfigError(f"KBTOOL_DATABASE_URL cannot be read: {type(error).__name__}") from None
     event.listen(engine, "handle_error", _say_no_values)
     return engine
 

@@ -275,11 +275,16 @@ stream = Table(
     Column("event", String(32), nullable=False, unique=True),
     Column("at", Float, nullable=False),
     Column("kind", String(16), nullable=False),
+    # The conversation that it is about; "" and 0 where it is about none.
+    Column("bot", String(64), nullable=False),
+    Column("account", BigInteger, nullable=False),
+    Column("conversation", BigInteger, nullable=False),
     Column("body", JSON, nullable=False),
     Column("state", String(16), nullable=False),
     Column("attempts", Integer, nullable=False),
     Column("due_at", Float, nullable=False),
     Index("stream_waiting", "state", "id"),
+    Index("stream_of", "account", "conversation"),
 )
 
 

@@ -46,8 +46,8 @@ def _engine(store: Path, database: str, *, writes: bool) -> Engine:
         scheme, _, rest = database.partition("://")
         try:
             return create_engine(f"postgresql+psycopg://{rest}")
-        except ArgumentError as error:
-            raise ConfigError(f"{scheme}://… cannot be read ({type(error).__name__})") from error
+        except (ArgumentError, ValueError) as error:  # the latter for a port that is no number
+            raise ConfigError(f"{scheme}://… cannot be read ({type(error).__name__})") from None
     if not store.exists():
         raise ConfigError(f"{store}: there is no bridge store", hint="It is made by `kbtool bridge serve`.")
     mode = "rw" if writes else "ro"

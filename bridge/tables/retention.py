@@ -25,10 +25,12 @@ from sqlalchemy import (
 from bridge import log
 from bridge.settings import Keep
 from bridge.store import Store
+from bridge.store.personal import blank, holds
 from bridge.store.schema import (
     WAITING,
     alerts,
     closings,
+    conversations,
     deliveries,
     drafts,
     handled,
@@ -68,10 +70,43 @@ def _deliveries(connection: Connection, keep: Keep, now: float) -> int:
 
 
 def _words(connection: Connection, keep: Keep, now: float) -> int:
-    """What was said, and by whom: the rows are counted for longer."""
+    """What was said and sent along, and by whom: the rows are counted for longer."""
     m = messages.c
-    is_old = and_(m.received_at < now - keep.words * DAY, m.state != WAITING, m.contact != -1)
-    return _in_batch(connection, messages, is_old, update(messages).values(text="", contact=-1))
+    is_old = and_(m.received_at < now - keep.words * DAY, m.state != WAITING, holds(messages))
+    return _in_batch(connection, messages, is_old, update(messages).values(blank(messages)))
+
+
+def _places(connection: Connection, keep: Keep, now: float) -> int:
+    """What is known of a conversation of which no words are left. Chatwoot's next event says it again."""
+    c = conversations.c
+    has_words = _said(messages.c.contact != -1)
+    is_old = and_(c.status_at < now - keep.words * DAY, _rests(), ~has_words, holds(conversations))
+    return _in_batch(connection, conversations, is_old, update(conversations).values(blank(conversations)))
+
+
+def _conversations(connection: Connection, keep: Keep, now: float) -> int:
+    """Those of which no message is left, and nothing that silences the bot in the episode that would follow:
+    what Chatwoot's next event shows is then decided on as if the row were there.
+    """
+    c = conversations.c
+    is_silenced = or_(
+        and_(c.person_at > c.ended_at, c.person_at > c.left_at),
+        c.captain_at > c.ended_at,
+    )
+    is_old = and_(c.status_at < now - keep.rows * DAY, _rests(), ~_said(), ~is_silenced)
+    return _in_batch(connection, conversations, is_old, delete(conversations))
+
+
+def _rests() -> ColumnElement[bool]:
+    """Nobody works on the conversation, and no turn of it is due."""
+    return and_(conversations.c.owner == "", conversations.c.due_at.is_(None))
+
+
+def _said(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:
+    """A message of the conversation is there."""
+    m, c = messages.c, conversations.c
+    own = and_(m.bot == c.bot, m.account == c.account, m.conversation == c.id, *conditions)
+    return select(m.id).where(own).correlate(conversations).exists()
 
 
 def _posts(connection: Connection, keep: Keep, now: float) -> int:
@@ -84,9 +119,8 @@ def _posts(connection: Connection, keep: Keep, now: float) -> int:
 def _draft_words(connection: Connection, keep: Keep, now: float) -> int:
     """What was asked and said; that it was sent, edited or discarded is counted for longer."""
     d = drafts.c
-    is_old = and_(d.at < now - keep.words * DAY, d.state != "sending", or_(d.asked != "", d.text != ""))
-    forgotten = update(drafts).values(asked="", text="", sent="", why="", sources=[])
-    return _in_batch(connection, drafts, is_old, forgotten)
+    is_old = and_(d.at < now - keep.words * DAY, d.state != "sending", holds(drafts))
+    return _in_batch(connection, drafts, is_old, update(drafts).values(blank(drafts)))
 
 
 def _drafts(connection: Connection, keep: Keep, now: float) -> int:
@@ -126,8 +160,8 @@ def _told(connection: Connection, keep: Keep, now: float) -> int:
 def _rated_words(connection: Connection, keep: Keep, now: float) -> int:
     """What a customer wrote beside a rating: the rating is counted for longer."""
     r = ratings.c
-    is_old = and_(r.at < now - keep.words * DAY, r.words != "")
-    return _in_batch(connection, ratings, is_old, update(ratings).values(words=""))
+    is_old = and_(r.at < now - keep.words * DAY, holds(ratings))
+    return _in_batch(connection, ratings, is_old, update(ratings).values(blank(ratings)))
 
 
 def _ratings(connection: Connection, keep: Keep, now: float) -> int:
@@ -158,6 +192,8 @@ STEPS = (
     _trace,
     _turns,
     _messages,
+    _places,
+    _conversations,
     _alerts,
     _told,
     _rated_words,

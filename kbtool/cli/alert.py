@@ -59,8 +59,7 @@ def try_channels(
 
 async def _send(names: list[str], to: Channels) -> dict[str, str]:
     """Why each failed, or ""."""
-    from httpx_aiohttp import HttpxAiohttpClient
-
+    from kbtool.http import for_alerts
     from kbtool.notify import Level, Message, send
 
     message = Message(
@@ -69,7 +68,7 @@ async def _send(names: list[str], to: Channels) -> dict[str, str]:
         Level.INFO,
         "test",
     )
-    async with HttpxAiohttpClient() as http:
+    async with for_alerts() as http:
         failures = await asyncio.gather(*(send(message, to.only(name), http) for name in names))
     return {
         name: failed[0].removeprefix(f"{name}: ") if failed else ""

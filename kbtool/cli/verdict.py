@@ -149,9 +149,9 @@ async def tell(message: Message | None, settings: Settings) -> None:
     to, event = channels(settings, ENVIRONMENT), _event(message, settings)
     if message is None or not (to.names or event):
         return
-    from httpx_aiohttp import HttpxAiohttpClient
+    from kbtool.http import for_alerts
 
-    async with HttpxAiohttpClient() as http:
+    async with for_alerts() as http:
         failures = await notify.send(message, to, http)
         if event is not None:
             failures += await _stream(event, settings, http)

@@ -167,6 +167,12 @@ class Bridge(Table):
     """
     questions_at_once: int = Field(default=0, ge=0, le=10_000)
     """How many questions one Dify app is asked at a time; 0: no bound."""
+    questions_per_contact: int = Field(default=40, ge=0, le=100_000)
+    """How many questions of one contact are put to the AI within an hour; a person gets what is more. 0: no
+    bound.
+    """
+    questions_per_inbox: int = Field(default=3000, ge=0, le=1_000_000)
+    """The same for all contacts of one inbox together."""
     review: Review = Review()
     """The page on which agents send drafts."""
     routes: dict[str, BridgeRoute] = Field(default_factory=dict)

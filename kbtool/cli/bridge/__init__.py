@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from kbtool.cli.bridge import backup, deadletters, downgrade, kpi, replay, serve, setup, trace
+from kbtool.cli.bridge import backup, deadletters, downgrade, kpi, privacy, replay, serve, setup, trace
 
 app = typer.Typer(help="The Chatwoot bridge.", no_args_is_help=True)
 app.command("setup")(setup.setup)
@@ -14,6 +14,8 @@ app.command("replay")(replay.replay)
 app.command("kpi")(kpi.kpi)
 app.command("backup")(backup.backup)
 app.command("downgrade")(downgrade.downgrade)
+app.command("export")(privacy.export)
+app.command("erase")(privacy.erase)
 app.add_typer(deadletters.app, name="deadletters")
 
 

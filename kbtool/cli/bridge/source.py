@@ -98,21 +98,20 @@ class Source:
 async def running(source: Source, settings: BridgeSettings, chatwoot_url: str) -> AsyncIterator[Running]:
     """A bridge with its connections, for the time of the block; it reads kb.toml anew when that changes."""
     import httpx
-    from httpx_aiohttp import HttpxAiohttpClient
 
     from bridge.routes.receiving import receiver_of
     from bridge.serve import Reread, Streamed, Told, bridge
     from kbtool.cli.bridge.apps import apps
     from kbtool.cli.bridge.workshop import workshop
     from kbtool.cli.channels import channels
-    from kbtool.http import LeanClient
+    from kbtool.http import LeanClient, for_alerts
 
     reread = Reread(source.config, source.read)
     async with (
         apps(source.settings(), source.environment) as chats,
         LeanClient(chatwoot_url, timeout=httpx.Timeout(10.0)) as http,
         workshop(source.settings()) as at_hand,
-        HttpxAiohttpClient() as outside,
+        for_alerts() as outside,
     ):
         told = Told(channels(source.settings(), source.environment), outside, source.settings().notify.awake)
         receiver = receiver_of(source.settings(), source.environment, chatwoot_url)

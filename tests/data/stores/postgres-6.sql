@@ -142,6 +142,9 @@ CREATE TABLE public.stream (
     event character varying(32) NOT NULL,
     at double precision NOT NULL,
     kind character varying(16) NOT NULL,
+    bot character varying(64) NOT NULL,
+    account bigint NOT NULL,
+    conversation bigint NOT NULL,
     body json NOT NULL,
     state character varying(16) NOT NULL,
     attempts integer NOT NULL,
@@ -226,8 +229,8 @@ INSERT INTO public.posts VALUES ('kbtool', 1, 31, 1, 'note', 'Dify: 503', 'plann
 INSERT INTO public.ratings VALUES ('kbtool', 1, 40, 8, 130, 2, 'too slow, 太慢');
 INSERT INTO public.replicas VALUES ('6a6f6869-0000-4000-8000-000000000001', 111);
 INSERT INTO public.sessions VALUES ('9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08', 9, 'Zoë 李', '\x00ff10', 5000);
-INSERT INTO public.stream VALUES (1, 'a1b2c3d4e5f60718293a4b5c6d7e8f90', 101, 'handoff', '{"specversion": "1.0", "type": "kbtool.handoff", "data": {"account": 1, "conversation": 8, "message": 31, "score": null, "why": "\u6c34\u58f6"}}', 'sent', 1, 0);
-INSERT INTO public.stream VALUES (2, 'a1b2c3d4e5f60718293a4b5c6d7e8f91', 130, 'csat', '{"specversion": "1.0", "type": "kbtool.csat", "data": {"rating": 2, "comment": "\u592a\u6162"}}', 'waiting', 4, 160);
+INSERT INTO public.stream VALUES (1, 'a1b2c3d4e5f60718293a4b5c6d7e8f90', 101, 'handoff', 'kbtool', 1, 8, '{"specversion": "1.0", "type": "kbtool.handoff", "data": {"account": 1, "conversation": 8, "message": 31, "score": null, "why": "\u6c34\u58f6"}}', 'sent', 1, 0);
+INSERT INTO public.stream VALUES (2, 'a1b2c3d4e5f60718293a4b5c6d7e8f91', 130, 'csat', 'kbtool', 1, 7, '{"specversion": "1.0", "type": "kbtool.csat", "data": {"rating": 2, "comment": "\u592a\u6162"}}', 'waiting', 4, 160);
 INSERT INTO public.told VALUES ('slack', 1, 'sent', 1, 0);
 INSERT INTO public.told VALUES ('email', 1, 'waiting', 3, 180);
 INSERT INTO public.trace VALUES (1, 'kbtool', 1, 7, 11, 101, 'post', 'reply posted', '{}');
@@ -287,6 +290,7 @@ CREATE INDEX drafts_of ON public.drafts USING btree (account, conversation, mess
 CREATE INDEX messages_of ON public.messages USING btree (bot, account, conversation, id);
 CREATE INDEX messages_waiting ON public.messages USING btree (bot, account, conversation, id) WHERE ((state)::text = 'waiting'::text);
 CREATE INDEX ratings_at ON public.ratings USING btree (at);
+CREATE INDEX stream_of ON public.stream USING btree (account, conversation);
 CREATE INDEX stream_waiting ON public.stream USING btree (state, id);
 CREATE INDEX told_due ON public.told USING btree (state, due_at);
 CREATE INDEX trace_of ON public.trace USING btree (account, conversation, id);

@@ -166,6 +166,9 @@ CREATE TABLE stream (
 	event VARCHAR(32) NOT NULL, 
 	at FLOAT NOT NULL, 
 	kind VARCHAR(16) NOT NULL, 
+	bot VARCHAR(64) NOT NULL, 
+	account BIGINT NOT NULL, 
+	conversation BIGINT NOT NULL, 
 	body JSON NOT NULL, 
 	state VARCHAR(16) NOT NULL, 
 	attempts INTEGER NOT NULL, 
@@ -173,8 +176,8 @@ CREATE TABLE stream (
 	PRIMARY KEY (id), 
 	UNIQUE (event)
 );
-INSERT INTO "stream" VALUES(1,'a1b2c3d4e5f60718293a4b5c6d7e8f90',101.0,'handoff','{"specversion": "1.0", "type": "kbtool.handoff", "data": {"account": 1, "conversation": 8, "message": 31, "score": null, "why": "\u6c34\u58f6"}}','sent',1,0.0);
-INSERT INTO "stream" VALUES(2,'a1b2c3d4e5f60718293a4b5c6d7e8f91',130.0,'csat','{"specversion": "1.0", "type": "kbtool.csat", "data": {"rating": 2, "comment": "\u592a\u6162"}}','waiting',4,160.0);
+INSERT INTO "stream" VALUES(1,'a1b2c3d4e5f60718293a4b5c6d7e8f90',101.0,'handoff','kbtool',1,8,'{"specversion": "1.0", "type": "kbtool.handoff", "data": {"account": 1, "conversation": 8, "message": 31, "score": null, "why": "\u6c34\u58f6"}}','sent',1,0.0);
+INSERT INTO "stream" VALUES(2,'a1b2c3d4e5f60718293a4b5c6d7e8f91',130.0,'csat','kbtool',1,7,'{"specversion": "1.0", "type": "kbtool.csat", "data": {"rating": 2, "comment": "\u592a\u6162"}}','waiting',4,160.0);
 CREATE TABLE told (
 	channel VARCHAR(16) NOT NULL, 
 	alert BIGINT NOT NULL, 
@@ -236,5 +239,6 @@ CREATE INDEX ratings_at ON ratings (at);
 CREATE INDEX closings_at ON closings (at);
 CREATE INDEX told_due ON told (state, due_at);
 CREATE INDEX stream_waiting ON stream (state, id);
+CREATE INDEX stream_of ON stream (account, conversation);
 COMMIT;
 PRAGMA user_version = 6;

@@ -18,12 +18,16 @@ def upgrade() -> None:
         sa.Column("event", sa.String(32), nullable=False, unique=True),
         sa.Column("at", sa.Float, nullable=False),
         sa.Column("kind", sa.String(16), nullable=False),
+        sa.Column("bot", sa.String(64), nullable=False),
+        sa.Column("account", sa.BigInteger, nullable=False),
+        sa.Column("conversation", sa.BigInteger, nullable=False),
         sa.Column("body", sa.JSON, nullable=False),
         sa.Column("state", sa.String(16), nullable=False),
         sa.Column("attempts", sa.Integer, nullable=False),
         sa.Column("due_at", sa.Float, nullable=False),
     )
     op.create_index("stream_waiting", "stream", ["state", "id"])
+    op.create_index("stream_of", "stream", ["account", "conversation"])
     _tell_the_first_release(int(revision))
 
 
