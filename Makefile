@@ -45,6 +45,7 @@ soak: $(INSTALLED_DEV)
 	KBTOOL_WORLDS=1000 $(BIN)/pytest -n auto -rP tests/test_simulation.py tests/test_threshold_worlds.py
 	KBTOOL_PAYLOADS=10000 $(BIN)/pytest tests/rules/test_mutated.py
 	KBTOOL_KILLS=200 $(BIN)/pytest -s tests/test_bridge_kill.py
+	KBTOOL_RESTART_SECONDS=120 $(BIN)/pytest tests/test_restarts.py
 
 # Takes each of the 30 rules out of the bridge in turn and shows its test failing: some minutes.
 mutate-rules: $(INSTALLED_DEV)

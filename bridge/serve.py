@@ -7,7 +7,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,7 +48,8 @@ from kbtool.notify import Channels
 @dataclass(frozen=True, slots=True)
 class Bridge:
     """A bridge at work. `app` is for Chatwoot, `ops` for the operator; `work` ends only by a bug.
-    `look_again` has its settings read anew at once.
+    `look_again` has its settings read anew at once; `drain` lets it finish its turns and begin no others,
+    while deliveries are kept all the same, for the bridge that comes after it.
     """
 
     app: ASGIApp
@@ -56,6 +57,7 @@ class Bridge:
     work: asyncio.Task[None]
     store: Store
     look_again: Callable[[], None]
+    drain: Callable[[], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,11 +145,15 @@ async def bridge(
         alarms = Alarms(store, clock)
         with log.heard_by(metrics.hear), log.heard_by(alarms.hear):
             work = asyncio.create_task(_work(worker, beside))
-            try:
-                yield Bridge(app, ops, work, store, reload.look_now if reload else _nothing)
-            finally:
+
+            async def drain() -> None:
                 worker.stop()
                 await work
+
+            try:
+                yield Bridge(app, ops, work, store, reload.look_now if reload else _nothing, drain)
+            finally:
+                await drain()
                 await alarms.settle()
                 unwatch()
 
@@ -174,6 +180,8 @@ def _nothing() -> None:
     """There is nothing to read again."""
 
 
+LINGER = 0.3
+"""Seconds in which a connection that was just made brings its request."""
 TURN = 0.0005
 """Seconds for which the loop and the store's thread keep each other from Python: the thread gives its turn up
 with every statement, and by Python's own 5 ms waits that long to get it back while the loop is at work.
@@ -193,10 +201,15 @@ def run(work: Coroutine[Any, Any, None]) -> None:
 
 
 @asynccontextmanager
-async def serving(*pairs: tuple[ASGIApp, socket.socket]) -> AsyncIterator[Sequence[asyncio.Task[None]]]:
-    """Each app on its socket for the time of the block; then no new request, and the last ones answered."""
+async def serving(
+    *pairs: tuple[ASGIApp, socket.socket], linger: float = 0.0
+) -> AsyncIterator[Sequence[asyncio.Task[None]]]:
+    """Each app on its socket for the time of the block; then no new request, and the last ones answered.
+
+    For `linger` seconds more requests of connections that were made before are taken.
+    """
     servers = [
-        _Server(uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=5))
+        _Server(uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=5), linger)
         for app, _ in pairs
     ]
     tasks = [
@@ -268,6 +281,19 @@ def address_of(listening: socket.socket) -> str:
 
 class _Server(uvicorn.Server):
     """One of several in a process: signals are `until_stopped`'s."""
+
+    def __init__(self, config: uvicorn.Config, linger: float) -> None:
+        super().__init__(config)
+        self._linger = linger
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Take no more connections, and let those that were just made bring their request: uvicorn alone
+        would close them unread, and what Chatwoot was hung up on it does not send again.
+        """
+        for server in self.servers:
+            server.close()
+        await asyncio.sleep(self._linger)
+        await super().shutdown(sockets)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

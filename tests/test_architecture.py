@@ -33,6 +33,7 @@ LAYERS = (
         "bridge.holding",
         "bridge.signature",
         "bridge.log",
+        "bridge.activation",
         "bridge.pages",
     ),
     ("bridge",),

@@ -21,7 +21,7 @@ from tests.documents import ROOT, blocks, command_lines, documents, require_pars
 DOCUMENTS = documents()
 NAMES = "|".join(re.sub(r"<\w+>", "[A-Z0-9_]+", name) for one in VARIABLES for name in one.names)
 OURS = re.compile(r"(KBTOOL|DIFY|CHATWOOT)_\w+")
-FOR_TESTS = re.compile(r"KBTOOL_(LIVE_\w+|EXPORTS|WORLDS|KILLS|PAYLOADS|SEED|TEST_\w+)")
+FOR_TESTS = re.compile(r"KBTOOL_(LIVE_\w+|EXPORTS|WORLDS|KILLS|PAYLOADS|RESTART_SECONDS|SEED|TEST_\w+)")
 TARGETS = re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
 
 

@@ -44,13 +44,15 @@ def running(folder: Path, *options: str) -> Iterator[str]:
         command, cwd=folder, env=environment(), stdout=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout
-        for line in process.stdout:
-            found = re.search(r"Open (http://\S+)", line)
-            if found:
-                yield found[1]
-                break
-        process.send_signal(signal.SIGINT)
-        assert process.wait(30) == 0
+        try:
+            for line in process.stdout:
+                found = re.search(r"Open (http://\S+)", line)
+                if found:
+                    yield found[1]
+                    break
+        finally:
+            process.send_signal(signal.SIGINT)
+            assert process.wait(30) == 0
 
 
 def ask(page: Page, text: str) -> None:

@@ -28,7 +28,7 @@ from bridge.sandbox.directory import furnish
 from bridge.sandbox.events import Event
 from bridge.sandbox.faults import CallFault
 from bridge.sandbox.files import Storage
-from bridge.sandbox.page import Desk
+from bridge.sandbox.page import Desk, Switches
 from bridge.sandbox.records import Bot
 from bridge.sandbox.settings import SandboxSettings
 from bridge.sandbox.state import State
@@ -49,6 +49,7 @@ class Sandbox:
         owns_http: bool,
         now: Callable[[], datetime],
         sleep: Callable[[float], Awaitable[None]],
+        switches: Switches | None = None,
     ) -> None:
         self.settings = settings
         self.state = State(
@@ -67,7 +68,7 @@ class Sandbox:
         ]
         self._starlette = Starlette(
             routes=[
-                *Desk(self.state, settings, http).routes(),
+                *Desk(self.state, settings, http, switches).routes(),
                 *DashboardApp(self.state, settings).routes(),
                 *routes,
                 *Storage(self.state, settings).routes(),
@@ -175,16 +176,17 @@ def create_sandbox(
     *,
     now: Callable[[], datetime] = utc_now,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    switches: Switches | None = None,
 ) -> Sandbox:
-    """A sandbox for `settings`. Close it with `aclose`.
+    """A sandbox for `settings`. Close it with `aclose`. With `switches` its page can break more than itself.
 
     Webhooks go out through `http`, which stays the caller's; without it, through a client of its own, which
     no proxy in the environment concerns. Call it where an event loop runs.
     """
     if http is not None:
-        return Sandbox(settings, http, owns_http=False, now=now, sleep=sleep)
+        return Sandbox(settings, http, owns_http=False, now=now, sleep=sleep, switches=switches)
     own = HttpxAiohttpClient(trust_env=False, timeout=settings.delivery.timeout_seconds)
-    return Sandbox(settings, own, owns_http=True, now=now, sleep=sleep)
+    return Sandbox(settings, own, owns_http=True, now=now, sleep=sleep, switches=switches)
 
 
 async def _body(request: Request) -> dict[str, Any]:

@@ -50,6 +50,10 @@ class Faults:
     def inject(self, *faults: Fault) -> None:
         self._faults += faults
 
+    def withdraw(self, *faults: Fault) -> None:
+        """Take back what was injected, where it is not used up."""
+        self._faults = [fault for fault in self._faults if all(fault is not one for one in faults)]
+
     def canned_answer(self, method: str, path: str) -> CannedAnswer | None:
         """The answer to give instead of the real one, used up by one."""
         return self._on_the_way(CannedAnswer, method, path)

@@ -6,5 +6,6 @@ None of this is Chatwoot's. It needs no token and is for loopback only.
 from __future__ import annotations
 
 from bridge.sandbox.page.routes import Desk
+from bridge.sandbox.page.switches import Switches
 
-__all__ = ["Desk"]
+__all__ = ["Desk", "Switches"]

@@ -8,6 +8,7 @@ from typing import Any, get_args
 
 from bridge.sandbox.access import Refused
 from bridge.sandbox.faults import CallFault, Duplicates, Faults, Kind
+from bridge.sandbox.page.switches import Switches
 from bridge.sandbox.payloads import iso
 from bridge.sandbox.records import Bot, Contact, ContactInbox, Conversation, Message, MessageType, User
 from bridge.sandbox.state import State
@@ -96,6 +97,11 @@ def _row(state: State, conversation: Conversation) -> Body:
         "unread": state.unread(conversation),
         "last": "" if last is None else (last.content or "(file)"),
     }
+
+
+def around(switches: Switches | None) -> Body | None:
+    """How Dify is, and whether there is a bridge; None where that is not the sandbox's to say."""
+    return None if switches is None else {"dify": switches.dify, "bridge": switches.is_up}
 
 
 def faults(now: Faults) -> Body:

@@ -226,6 +226,7 @@
       return;
     }
     chat = view.chat;
+    showAround(view.around);
     showChat();
     showThread(view.thread);
     if (!chosen && chat.conversation && selected !== chat.conversation) {
@@ -235,7 +236,7 @@
     }
     showList(view.conversations);
     if (selected) byId("drafts")?.setAttribute("href", `/app/${selected}`);
-    if (chat.conversation) showTrace(await call(`/trace/${chat.conversation}`));
+    if (chat.conversation && view.around?.bridge !== false) showTrace(await call(`/trace/${chat.conversation}`));
   };
   const arrive = async () => {
     customer = (await call("/sandbox/customers", {})).source_id;
@@ -338,6 +339,25 @@
     faults.elements.all.disabled = true;
     act(async () => showFaults(await call("/sandbox/faults")));
   });
+  // Dify and the bridge: set at once, and shown as they are, whoever set them.
+  const DIFY = {
+    slow: "Dify takes 8 s for an answer.", down: "Dify is down: customers are handed to people.",
+    spent: "Dify’s model has no quota left: customers are handed to people.",
+  };
+  const showAround = (around) => {
+    if (!around) return;
+    const dify = byId("dify");
+    if (document.activeElement !== dify) dify.value = around.dify;
+    const sentences = [DIFY[around.dify] || "",
+      around.bridge ? "" : "The bridge is not running. What Chatwoot delivers waits at its door, for five seconds at most."];
+    update(byId("notice"), sentences.filter(Boolean).join(" "));
+    byId("notice").hidden = !byId("notice").textContent;
+  };
+  if (byId("dify")) {
+    byId("dify").addEventListener("change", (event) => act(async () =>
+      showAround(await call("/sandbox/dify", { how: event.target.value }))));
+    byId("kill").addEventListener("click", () => act(async () => showAround(await call("/sandbox/bridge", {}))));
+  }
   const showSide = (side) => {
     document.body.dataset.side = side;
     for (const button of document.querySelectorAll("[data-shows]")) {

@@ -8,6 +8,8 @@
     POST /sandbox/desk/{id}/status                     {status}
     POST /sandbox/desk/{id}/assignee, …/seen
     GET, POST /sandbox/faults                          what goes wrong on request (faults.py)
+    POST /sandbox/dify                                 {how}: well, slow, down, spent
+    POST /sandbox/bridge                               {} kills it; it is started again by itself
     GET  /trace/{id}                                   the bridge's trace of a conversation
 
 A POST must be JSON, which a form on somebody else's page cannot send.
@@ -28,6 +30,7 @@ from starlette.routing import Route
 
 from bridge.sandbox.access import Refused
 from bridge.sandbox.page import bodies
+from bridge.sandbox.page.switches import Switches
 from bridge.sandbox.records import Account, ContactInbox, Conversation, Status, User, parse_status
 from bridge.sandbox.settings import SandboxSettings
 from bridge.sandbox.state import State
@@ -49,8 +52,15 @@ _FOLDER = files("bridge.sandbox.page")
 class Desk:
     """Serves the page for one account and its first agent."""
 
-    def __init__(self, state: State, settings: SandboxSettings, http: httpx.AsyncClient) -> None:
+    def __init__(
+        self,
+        state: State,
+        settings: SandboxSettings,
+        http: httpx.AsyncClient,
+        switches: Switches | None = None,
+    ) -> None:
         self._state, self._settings, self._http = state, settings, http
+        self._switches = switches
         self._account: Account = next(iter(state.directory.accounts.values()))
         self._agent: User = next(iter(state.directory.users.values()))
         environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
@@ -59,6 +69,7 @@ class Desk:
             agent=self._agent.name,
             questions=settings.suggested_questions,
             has_drafts=bool(settings.dashboard_app),
+            has_switches=switches is not None,
         )
 
     def routes(self) -> list[Route]:
@@ -76,6 +87,8 @@ class Desk:
             Route("/sandbox/desk/{conversation:int}/seen", self._see, methods=["POST"]),
             Route("/sandbox/faults", self._show_faults),
             Route("/sandbox/faults", self._switch_faults, methods=["POST"]),
+            Route("/sandbox/dify", self._set_dify, methods=["POST"]),
+            Route("/sandbox/bridge", self._kill, methods=["POST"]),
             Route("/trace/{conversation:int}", self._trace),
         ]
 
@@ -119,6 +132,7 @@ class Desk:
                 "chat": None if visit is None else bodies.chat(self._state, visit),
                 "conversations": bodies.overview(self._state, self._account.id),
                 "thread": None if conversation is None else bodies.thread(self._state, conversation),
+                "around": bodies.around(self._switches),
             },
             headers=_HEADERS,
         )
@@ -132,6 +146,25 @@ class Desk:
         """The faults that the body names, and no others."""
         self._state.faults = bodies.parse_faults(await _body(request))
         return JSONResponse(bodies.faults(self._state.faults))
+
+    async def _set_dify(self, request: Request) -> Response:
+        switches, how = self._switched(), _text_of(await _body(request), "how")
+        try:
+            switches.set_dify(how)
+        except KeyError as error:
+            raise Refused(422, {"error": f"Dify cannot be {how!r}."}) from error
+        return JSONResponse(bodies.around(switches))
+
+    async def _kill(self, request: Request) -> Response:
+        await _body(request)
+        switches = self._switched()
+        switches.kill()
+        return JSONResponse(bodies.around(switches))
+
+    def _switched(self) -> Switches:
+        if self._switches is None:
+            raise Refused(404, {"error": "This sandbox has no bridge and no Dify of its own."})
+        return self._switches
 
     # The desk
 

@@ -59,11 +59,15 @@ def serve(
     settings, table = source.read(), source.table()
     address = source.chatwoot_url()
 
+    from bridge.activation import OPS, WEBHOOKS, inherited
     from bridge.serve import listen, run
 
+    given = inherited()  # of a socket unit: then nobody is refused while this is started anew
     sockets = (
-        listen(table.host, table.port, hint="Take another port: kbtool bridge serve --port …"),
-        listen(table.ops_host, table.ops_port, hint="Take another port: kbtool bridge serve --ops-port …"),
+        given.get(WEBHOOKS)
+        or listen(table.host, table.port, hint="Take another port: kbtool bridge serve --port …"),
+        given.get(OPS)
+        or listen(table.ops_host, table.ops_port, hint="Take another port: kbtool bridge serve --ops-port …"),
     )
     run(_serve(source, settings, address, sockets))
 
@@ -75,13 +79,14 @@ async def _serve(
     sockets: tuple[socket.socket, socket.socket],
 ) -> None:
     from bridge import log
-    from bridge.serve import address_of, again_on_sighup, serving, until_stopped
+    from bridge.activation import notify
+    from bridge.serve import LINGER, address_of, again_on_sighup, serving, until_stopped
     from kbtool.cli.bridge.source import running
 
     log.to_stderr()
     async with (
         running(source, settings, chatwoot_url) as bridge,
-        serving((bridge.app, sockets[0]), (bridge.ops, sockets[1])) as servers,
+        serving((bridge.app, sockets[0]), (bridge.ops, sockets[1]), linger=LINGER) as servers,
     ):
         for route in settings.routes:
             webhook = f"{address_of(sockets[0])}/webhooks/chatwoot/{route.address}"
@@ -90,5 +95,8 @@ async def _serve(
             missing = "" if settings.review.secret else " (nobody can sign in: KBTOOL_SECRET_KEY is not set)"
             typer.echo(f"Drafts are sent from {address_of(sockets[0])}/review{missing}.")
         typer.echo(f"Health, metrics, traces, /queue and /kpi: {address_of(sockets[1])}; stop with Ctrl-C.")
+        notify("READY=1")
         with again_on_sighup(bridge.look_again):
             await until_stopped(bridge.work, *servers)
+        notify("STOPPING=1")
+        await bridge.drain()

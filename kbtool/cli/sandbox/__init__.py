@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from bridge.settings import BridgeSettings
     from kbtool.config import Settings
     from kbtool.dify.client import DifyClient
+    from kbtool.embedded.app import Engine
 
 ENGINE = ".kbtool/sandbox/engine.sqlite"
 BOT = "kbtool"
@@ -37,9 +38,10 @@ def sandbox(
 ) -> None:
     """Chat with the bot as a customer, and see the agent's desk and what the bridge does with each message.
 
-    Embedded engine, bridge and a small Chatwoot-compatible service run in this process, on loopback only;
-    the conversations are forgotten at the end. The bot replies, whatever threshold kb.toml has; with --drafts
-    it drafts, and the page on which agents send drafts stands beside the conversation, as in Chatwoot.
+    Embedded engine, bridge and a small Chatwoot-compatible service, on loopback only; the conversations are
+    forgotten at the end. The page can slow Dify down, take it away, and kill the bridge. The bot replies,
+    whatever threshold kb.toml has; with --drafts it drafts, and the page on which agents send drafts stands
+    beside the conversation, as in Chatwoot.
     Where there is no kb.toml, the bot is that of the demo, whose project is written to kbtool-demo/ first.
     """
     import asyncio
@@ -54,53 +56,62 @@ def sandbox(
 
 
 async def _run(settings: Settings, port: int, *, opens: bool, drafts: bool) -> None:
+    import asyncio
     import webbrowser
-
-    from httpx_aiohttp import HttpxAiohttpClient
 
     from bridge.sandbox import BotSettings, SandboxSettings, create_sandbox
     from bridge.sandbox.settings import AGENT_TOKEN
-    from bridge.serve import address_of, bridge, listen, serving, until_stopped
+    from bridge.serve import address_of, listen, serving, until_stopped
+    from kbtool.cli.connect import APP_KEY, DATASET_KEY
+    from kbtool.cli.sandbox.process import BridgeProcess, Job
+    from kbtool.cli.sandbox.switches import Switches
 
     page = listen("127.0.0.1", port, hint="Take another port: kbtool sandbox --port …")
     hooks, ops = listen("127.0.0.1", 0), listen("127.0.0.1", 0)
     bot = BotSettings(url=f"{address_of(hooks)}/webhooks/chatwoot/{BOT}")
-    service = create_sandbox(
-        SandboxSettings(
-            bot=bot,
-            public_url=address_of(page),
-            trace_url=address_of(ops),
-            suggested_questions=_suggested(settings),
-            dashboard_app=f"{address_of(hooks)}/review" if drafts else "",
-        )
-    )
-    try:
-        with tempfile.TemporaryDirectory(prefix="kbtool-sandbox-") as folder:
-            async with (
-                _engine(settings) as client,
-                HttpxAiohttpClient(base_url=address_of(page), trust_env=False, timeout=10.0) as http,
-                bridge(
-                    _bridge_settings(settings, bot, Path(folder), address_of(page), drafts=drafts),
-                    client,
-                    http,
-                ) as running,
-                serving((service, page), (running.app, hooks), (running.ops, ops)) as servers,
-            ):
-                typer.echo(f"Open {address_of(page)}/ and ask something; stop with Ctrl-C.")
-                if drafts:
-                    typer.echo(
-                        f"Then send its draft on {address_of(page)}/app/1; sign in with {AGENT_TOKEN}."
+    with tempfile.TemporaryDirectory(prefix="kbtool-sandbox-") as folder:
+        async with _engine(settings) as (engine, base_url):
+            dify = settings.dify.model_copy(update={"base_url": base_url})
+            of_bridge = _bridge_settings(settings, bot, Path(folder), address_of(page), drafts=drafts)
+            job = Job(
+                settings.model_copy(update={"dify": dify}), of_bridge, address_of(page), APP_KEY, DATASET_KEY
+            )
+            process = BridgeProcess(job, hooks, ops)
+            service = create_sandbox(
+                SandboxSettings(
+                    bot=bot,
+                    public_url=address_of(page),
+                    trace_url=address_of(ops),
+                    suggested_questions=_suggested(settings),
+                    dashboard_app=f"{address_of(hooks)}/review" if drafts else "",
+                ),
+                switches=Switches(engine, process),
+            )
+            try:
+                async with serving((service, page)) as servers:
+                    bridge = asyncio.create_task(process.run())
+                    await asyncio.wait(
+                        {bridge, asyncio.create_task(process.serves())}, return_when=asyncio.FIRST_COMPLETED
                     )
-                if opens:
-                    webbrowser.open(address_of(page))
-                await until_stopped(running.work, *servers)
-    finally:
-        await service.aclose()
+                    typer.echo(f"Open {address_of(page)}/ and ask something; stop with Ctrl-C.")
+                    if drafts:
+                        said = f"Then send its draft on {address_of(page)}/app/1; sign in with {AGENT_TOKEN}."
+                        typer.echo(said)
+                    typer.echo(f"What people had to do, by topic: {address_of(ops)}/queue")
+                    if opens:
+                        webbrowser.open(address_of(page))
+                    try:
+                        await until_stopped(bridge, *servers)
+                    finally:
+                        bridge.cancel()
+                        await asyncio.gather(bridge, return_exceptions=True)
+            finally:
+                await service.aclose()
 
 
 @asynccontextmanager
-async def _engine(settings: Settings) -> AsyncIterator[DifyClient]:
-    """The embedded engine, served over HTTP on loopback and filled once, and a client to it."""
+async def _engine(settings: Settings) -> AsyncIterator[tuple[Engine, str]]:
+    """The embedded engine, served over HTTP on loopback and filled once, and its address for Dify's."""
     from httpx_aiohttp import HttpxAiohttpClient
 
     from bridge.serve import address_of, listen, serving
@@ -110,14 +121,13 @@ async def _engine(settings: Settings) -> AsyncIterator[DifyClient]:
 
     listening = listen("127.0.0.1", 0)
     engine = create_app(engine_settings(settings))
+    base_url = f"{address_of(listening)}/v1"
     try:
         async with serving((engine, listening)):
-            http: httpx.AsyncClient = HttpxAiohttpClient(
-                base_url=f"{address_of(listening)}/v1", trust_env=False, timeout=60.0
-            )
+            http: httpx.AsyncClient = HttpxAiohttpClient(base_url=base_url, trust_env=False, timeout=60.0)
             async with DifyClient(http, dataset_key=DATASET_KEY, app_key=APP_KEY) as client:
                 await _fill(settings, client)
-                yield client
+            yield engine, base_url
     finally:
         await engine.aclose()
 
@@ -146,12 +156,16 @@ def _bridge_settings(
     """A bridge that knows nothing from before: the sandbox counts its messages from 1 at each start."""
     import secrets
 
-    from bridge.settings import BridgeSettings, Mode, Review, Route
+    from bridge.settings import BridgeSettings, Mode, Patience, Review, Route
 
     mode = Mode.DRAFT if drafts else Mode.REPLY
     route = Route(name=BOT, secret=bot.secret, bot_token=bot.token, mode=mode)
     review = Review(is_on=drafts, desk=desk, secret=secrets.token_urlsafe(32))
-    return BridgeSettings(folder / "bridge.sqlite", (route,), settings.policy, review=review)
+    # Nobody watches a demonstration for the minute that a customer's answer may take.
+    patience = Patience(answer=15.0)
+    return BridgeSettings(
+        folder / "bridge.sqlite", (route,), settings.policy, patience=patience, review=review
+    )
 
 
 def _suggested(settings: Settings) -> tuple[str, ...]:
