@@ -10,6 +10,7 @@ import importlib.metadata
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -95,6 +96,20 @@ def test_the_wheel_has_all_of_both_packages_and_the_example_and_nothing_else(bui
 
 def test_the_sdist_makes_the_same_wheel(built: Built) -> None:
     assert contents(built.again) == contents(built.wheel)
+
+
+def test_what_the_container_image_copies_makes_the_same_wheel(built: Built, tmp_path: Path) -> None:
+    dockerfile = (ROOT / "deploy" / "docker" / "Dockerfile").read_text(encoding="utf-8")
+    tree = tmp_path / "src"
+    tree.mkdir()
+    for line in re.findall(r"^COPY (?!--from)(.*) \S+$", dockerfile, re.MULTILINE):
+        for name in line.split():
+            if (ROOT / name).is_dir():
+                shutil.copytree(ROOT / name, tree / name, ignore=shutil.ignore_patterns("__pycache__"))
+            else:
+                shutil.copy(ROOT / name, tree / name)
+    made(tree, tmp_path, "wheel")
+    assert contents(next(tmp_path.glob("*.whl"))) == contents(built.wheel)
 
 
 def test_the_sdist_has_no_tests_and_nothing_that_was_made(built: Built) -> None:
