@@ -180,7 +180,7 @@ def _nothing() -> None:
     """There is nothing to read again."""
 
 
-LINGER = 0.3
+LINGER = 1.0
 """Seconds in which a connection that was just made brings its request."""
 TURN = 0.0005
 """Seconds for which the loop and the store's thread keep each other from Python: the thread gives its turn up

@@ -282,7 +282,7 @@ def test_what_is_under_way_is_left_and_said(
 
 
 def test_no_bridge_begins_with_a_conversation_that_is_being_erased() -> None:
-    """On a PostgreSQL several work at a time: what an erasure has looked at nobody claims till its end."""
+    """On a PostgreSQL several work at a time: what an erasure looks at is claimed by none until its end."""
 
     async def make_due(url: str) -> None:
         async with open_store(Path("none"), url) as opened:

@@ -24,10 +24,13 @@ from pathlib import Path
 
 import httpx
 import pytest
+from starlette.applications import Starlette
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
 
 from bridge.activation import inherited, notify
 from bridge.sandbox.records import ContactInbox
-from bridge.serve import address_of, listen
+from bridge.serve import LINGER, address_of, listen, serving
 from kbtool.errors import ConfigError
 from tests.bridging import Said, Stand, stand
 from tests.ports import free_port
@@ -223,6 +226,25 @@ async def nginx(folder: Path, port: int, upstreams: tuple[int, ...]) -> AsyncIte
     finally:
         process.terminate()
         await process.wait()
+
+
+def test_a_connection_that_was_let_in_as_the_server_ends_is_answered() -> None:
+    async def story() -> bytes:
+        with listen("127.0.0.1", 0) as door:
+            app = Starlette(routes=[Route("/", lambda _: PlainTextResponse("here"))])
+            async with AsyncExitStack() as stack:
+                await stack.enter_async_context(serving((app, door), linger=LINGER))
+                reader, writer = await asyncio.open_connection(*door.getsockname())
+                await asyncio.sleep(0.1)  # until it is accepted
+                ending = asyncio.create_task(stack.pop_all().aclose())
+                await asyncio.sleep(0.2)  # uvicorn looks ten times a second whether it is to end
+                writer.write(b"GET / HTTP/1.1\r\nhost: door\r\n\r\n")
+                said = await reader.read()
+                await ending
+                writer.close()
+                return said
+
+    assert b" 200 OK" in run(story())
 
 
 # What systemd says, taken apart.
