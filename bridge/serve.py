@@ -181,7 +181,7 @@ def _nothing() -> None:
 
 
 LINGER = 1.0
-"""Seconds in which a connection that was just made brings its request."""
+"""Seconds at most in which a connection that was just made brings its request."""
 TURN = 0.0005
 """Seconds for which the loop and the store's thread keep each other from Python: the thread gives its turn up
 with every statement, and by Python's own 5 ms waits that long to get it back while the loop is at work.
@@ -201,15 +201,10 @@ def run(work: Coroutine[Any, Any, None]) -> None:
 
 
 @asynccontextmanager
-async def serving(
-    *pairs: tuple[ASGIApp, socket.socket], linger: float = 0.0
-) -> AsyncIterator[Sequence[asyncio.Task[None]]]:
-    """Each app on its socket for the time of the block; then no new request, and the last ones answered.
-
-    For `linger` seconds more requests of connections that were made before are taken.
-    """
+async def serving(*pairs: tuple[ASGIApp, socket.socket]) -> AsyncIterator[Sequence[asyncio.Task[None]]]:
+    """Each app on its socket for the time of the block; then no new request, and the last ones answered."""
     servers = [
-        _Server(uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=5), linger)
+        _Server(uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=5))
         for app, _ in pairs
     ]
     tasks = [
@@ -280,11 +275,7 @@ def address_of(listening: socket.socket) -> str:
 
 
 class _Server(uvicorn.Server):
-    """One of several in a process: signals are `until_stopped`'s."""
-
-    def __init__(self, config: uvicorn.Config, linger: float) -> None:
-        super().__init__(config)
-        self._linger = linger
+    """One of several in a process: signals are `until_stopped`'s, and who was let in is answered."""
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Take no more connections, and let those that were just made bring their request: uvicorn alone
@@ -292,8 +283,15 @@ class _Server(uvicorn.Server):
         """
         for server in self.servers:
             server.close()
-        await asyncio.sleep(self._linger)
+        until = time.monotonic() + LINGER
+        await asyncio.sleep(0)  # what the loop has accepted and not told of yet
+        while self._awaits_requests and time.monotonic() < until:  # noqa: ASYNC110 uvicorn has no event for it
+            await asyncio.sleep(0.01)
         await super().shutdown(sockets)
+
+    @property
+    def _awaits_requests(self) -> bool:
+        return any(getattr(one, "cycle", self) is None for one in self.server_state.connections)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

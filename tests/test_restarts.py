@@ -30,7 +30,7 @@ from starlette.routing import Route
 
 from bridge.activation import inherited, notify
 from bridge.sandbox.records import ContactInbox
-from bridge.serve import LINGER, address_of, listen, serving
+from bridge.serve import address_of, listen, serving
 from kbtool.errors import ConfigError
 from tests.bridging import Said, Stand, stand
 from tests.ports import free_port
@@ -233,7 +233,7 @@ def test_a_connection_that_was_let_in_as_the_server_ends_is_answered() -> None:
         with listen("127.0.0.1", 0) as door:
             app = Starlette(routes=[Route("/", lambda _: PlainTextResponse("here"))])
             async with AsyncExitStack() as stack:
-                await stack.enter_async_context(serving((app, door), linger=LINGER))
+                await stack.enter_async_context(serving((app, door)))
                 reader, writer = await asyncio.open_connection(*door.getsockname())
                 await asyncio.sleep(0.1)  # until it is accepted
                 ending = asyncio.create_task(stack.pop_all().aclose())

@@ -80,13 +80,13 @@ async def _serve(
 ) -> None:
     from bridge import log
     from bridge.activation import notify
-    from bridge.serve import LINGER, address_of, again_on_sighup, serving, until_stopped
+    from bridge.serve import address_of, again_on_sighup, serving, until_stopped
     from kbtool.cli.bridge.source import running
 
     log.to_stderr()
     async with (
         running(source, settings, chatwoot_url) as bridge,
-        serving((bridge.app, sockets[0]), (bridge.ops, sockets[1]), linger=LINGER) as servers,
+        serving((bridge.app, sockets[0]), (bridge.ops, sockets[1])) as servers,
     ):
         for route in settings.routes:
             webhook = f"{address_of(sockets[0])}/webhooks/chatwoot/{route.address}"
