@@ -18,13 +18,17 @@ from bridge.chatwoot import listing
 from bridge.guards import watchdog
 from bridge.sandbox import DeliverySettings
 from bridge.sandbox.records import ContactInbox
+from bridge.serve import Bridge
 from bridge.settings import Mode
 from bridge.speech.words import ENGLISH
 from bridge.store.schema import conversations, messages
 from bridge.store.visit import visit as visit_store
+from bridge.tables import alerts
+from bridge.tables.alerts import Alert
 from kbtool.errors import ContractBroken
 from tests.bridging import Said, Stand, stand
 from tests.server import run
+from tests.waiting import until
 
 QUESTION = "How long may I wait?"
 ANSWER = "You have 30 days."
@@ -69,6 +73,36 @@ def test_a_message_of_an_outage_is_answered_when_the_bridge_is_back(tmp_path: Pa
                 assert at.replies(visit) == [ANSWER]
                 assert at.status(visit) == "pending"
                 assert len(at.dify.asked) == 1
+
+    run(scenario())
+
+
+def test_what_chatwoot_opened_because_nobody_answered_is_told(tmp_path: Path) -> None:
+    """No webhook says so: the message is in an open conversation, and the store has never heard of it."""
+
+    async def told(bridge: Bridge) -> list[Alert]:
+        found = await bridge.store.read(lambda c: alerts.after(c, 0))
+        return [one for one in found if one.message.key.startswith("opened")]
+
+    async def scenario() -> None:
+        async with standing(tmp_path) as at:
+            async with at.bridge() as bridge:
+                visit = at.ask(QUESTION)
+                await at.until(lambda: at.replies(visit) == [ANSWER])
+                await asyncio.sleep(0.3)
+                assert await told(bridge) == []
+            await asyncio.sleep(1.1)  # Chatwoot's times have whole seconds here
+            lost = at.ask(QUESTION)
+            await at.sandbox.settle()
+            assert at.status(lost) == "open"
+            async with at.bridge() as bridge:
+
+                async def is_told() -> list[Alert]:
+                    return await told(bridge)
+
+                (alert,) = await until(is_told)
+            assert alert.message.details["conversations"] == [at.conversation(lost).id]
+            assert at.replies(lost) == []
 
     run(scenario())
 
@@ -193,7 +227,7 @@ LISTED = {
 
 
 def test_what_is_listed_is_read_as_far_as_it_goes() -> None:
-    asking, empty = listing.parse_pending(LISTED, 1)
+    asking, empty = listing.parse_listed(LISTED, 1)
     assert (asking.id, asking.inbox, asking.labels, asking.last_id, asking.is_asking) == (
         7,
         3,
@@ -203,9 +237,9 @@ def test_what_is_listed_is_read_as_far_as_it_goes() -> None:
     )
     assert (empty.last_id, empty.is_asking) == (0, False)
     with pytest.raises(ContractBroken, match="no 'id' in the answer"):
-        listing.parse_pending({"payload": [{}]}, 1)
+        listing.parse_listed({"payload": [{}]}, 1)
     with pytest.raises(ContractBroken, match="no 'payload'"):
-        listing.parse_pending({}, 1)
+        listing.parse_listed({}, 1)
 
 
 @pytest.mark.parametrize(

@@ -23,8 +23,8 @@ _TYPES = {0: "incoming", 1: "outgoing", 3: "template"}
 
 
 @dataclass(frozen=True, slots=True)
-class Pending:
-    """A conversation that waits for a bot. `last_id`, `last_at` are of its last message that is no activity,
+class Listed:
+    """A conversation of a list. `last_id`, `last_at` are of its last message that is no activity,
     `is_asking` says whether the customer wrote that. `shown` is all that Chatwoot shows of it.
     """
 
@@ -42,9 +42,9 @@ def profile() -> Request:
     return Request("GET", "/api/v1/profile", is_read=True)
 
 
-def filter_pending(account: int, page: int) -> Request:
-    """The pending conversations of an account, the latest activity first."""
-    wanted = {"attribute_key": "status", "filter_operator": "equal_to", "values": ["pending"]}
+def filter_status(account: int, status: str, page: int) -> Request:
+    """An account's conversations of that status, the latest activity first."""
+    wanted = {"attribute_key": "status", "filter_operator": "equal_to", "values": [status]}
     return Request(
         "POST",
         f"/api/v1/accounts/{account}/conversations/filter",
@@ -73,9 +73,9 @@ def parse_accounts(body: Any) -> tuple[int, ...]:
         raise ContractBroken(f"Chatwoot profile: no {error} in the answer") from error
 
 
-def parse_pending(body: Any, account: int) -> list[Pending]:
+def parse_listed(body: Any, account: int) -> list[Listed]:
     try:
-        return [_pending(shown, account) for shown in body["payload"]]
+        return [_listed(shown, account) for shown in body["payload"]]
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ContractBroken(f"Chatwoot conversations/filter: no {error} in the answer") from error
 
@@ -95,7 +95,7 @@ def parse_bot(body: Any) -> int:
     return number if isinstance(number, int) else 0
 
 
-def missed(body: Any, of: Pending) -> list[tuple[int, bytes]]:
+def missed(body: Any, of: Listed) -> list[tuple[int, bytes]]:
     """The listed messages as webhooks, with their ids, oldest first."""
     if not isinstance(body, dict) or not isinstance(body.get("payload"), Sequence):
         raise ContractBroken("Chatwoot messages: no payload in the answer")
@@ -104,9 +104,9 @@ def missed(body: Any, of: Pending) -> list[tuple[int, bytes]]:
     return [(one["id"], _webhook(one, of)) for one in sorted(kept, key=lambda one: int(one["id"]))]
 
 
-def _pending(shown: dict[str, Any], account: int) -> Pending:
+def _listed(shown: dict[str, Any], account: int) -> Listed:
     last = shown.get("last_non_activity_message") or {}
-    return Pending(
+    return Listed(
         account=account,
         id=int(shown["id"]),
         inbox=int(shown["inbox_id"]),
@@ -118,7 +118,7 @@ def _pending(shown: dict[str, Any], account: int) -> Pending:
     )
 
 
-def _webhook(message: dict[str, Any], of: Pending) -> bytes:
+def _webhook(message: dict[str, Any], of: Listed) -> bytes:
     """The sender's type stands apart in older versions; contacts have none in webhooks."""
     sender = message.get("sender")
     if isinstance(sender, dict) and "type" not in sender and message.get("sender_type"):

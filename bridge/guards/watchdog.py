@@ -2,7 +2,8 @@
 
     round   what the store knows to be overdue goes to people; then, with the user token, Chatwoot is asked
             for the pending conversations, and messages that are not in the store are put into the inbox as
-            if they had come
+            if they had come; and for the open ones, since those that Chatwoot has opened because it could
+            not deliver are told of by no webhook
 
 The first round is at the start, so an outage ends with it. A round asks for at most `PAGES` pages and
 `MISSED` conversations and hands off at most `BATCH`; what is left is the next round's.
@@ -20,21 +21,24 @@ from sqlalchemy import Connection, func, select
 from bridge import intake, log
 from bridge.chatwoot import listing
 from bridge.chatwoot.client import ChatwootClient
-from bridge.chatwoot.listing import Pending
+from bridge.chatwoot.listing import Listed
 from bridge.events import Role
 from bridge.guards import overdue
 from bridge.store import Store
 from bridge.store.schema import deliveries, messages
-from bridge.tables import inbox
+from bridge.tables import alerts, inbox
 from bridge.tables.inbox import Delivery
 from bridge.turn import Desk
 from kbtool.errors import ServiceError
+from kbtool.notify import Level, Message
 
 EVERY = 60.0
 """Seconds between two rounds."""
 GRACE = 30.0
 """Seconds that a webhook may be on its way, Chatwoot's three attempts included."""
 PAGES, MISSED, BATCH = 8, 25, 25
+RECENT = 3600.0
+"""Seconds for which what Chatwoot has opened by itself is told."""
 KNOWN_FOR = 3600.0
 """Seconds for which it is believed which bot an inbox has."""
 
@@ -67,6 +71,7 @@ class Watchdog:
             return
         for account in listing.parse_accounts(await client.read(listing.profile())):
             await self._reconcile(client, account)
+            await self._look_behind(client, account)
         await self._hand_off_overdue()
 
     async def _hand_off_overdue(self) -> None:
@@ -91,7 +96,7 @@ class Watchdog:
         """What Chatwoot has pending and the store does not know the last message of."""
         now, left = self.clock(), MISSED
         for page in range(1, PAGES + 1):
-            listed = listing.parse_pending(await client.read(listing.filter_pending(account, page)), account)
+            listed = await _list(client, account, "pending", page)
             asking = [one for one in listed if one.is_asking and one.last_at < now - GRACE]
             for one in await self._unknown(asking):
                 if left and (address := await self._address(client, one)):
@@ -100,7 +105,23 @@ class Watchdog:
             if len(listed) < listing.PAGE or not left:
                 return
 
-    async def _unknown(self, asking: Collection[Pending]) -> list[Pending]:
+    async def _look_behind(self, client: ChatwootClient, account: int) -> None:
+        """Conversations that Chatwoot has opened because it could not deliver: people have them, and the
+        customer's last message is unknown here. Only of the last hour, and of a time when there was a bridge.
+        """
+        now = self.clock()
+        listed = await _list(client, account, "open", 1)
+        recent = [one for one in listed if one.is_asking and now - RECENT < one.last_at < now - GRACE]
+        if not recent:
+            return
+        first = await self.store.read(lambda c: c.execute(select(func.min(messages.c.received_at))).scalar())
+        since = now if first is None else first
+        lost = [one for one in await self._unknown(recent) if one.last_at > since]
+        own = [one for one in lost if await self._address(client, one)]
+        if own:
+            await alerts.raise_alert(self.store, _opened(own), now)
+
+    async def _unknown(self, asking: Collection[Listed]) -> list[Listed]:
         def known(connection: Connection) -> set[int]:
             query = select(messages.c.id).where(messages.c.id.in_([one.last_id for one in asking]))
             return set(connection.execute(query).scalars())
@@ -108,7 +129,7 @@ class Watchdog:
         there = await self.store.read(known) if asking else set()
         return [one for one in asking if one.last_id not in there]
 
-    async def _address(self, client: ChatwootClient, one: Pending) -> str:
+    async def _address(self, client: ChatwootClient, one: Listed) -> str:
         """Ours, if the inbox's bot calls it: conversations that wait for another bot are that one's."""
         key = (one.account, one.inbox)
         address, until = self._bots.get(key, ("", 0.0))
@@ -117,7 +138,7 @@ class Watchdog:
             self._bots[key] = (address, self.clock() + KNOWN_FOR)
         return address if address in self.desk().settings.addresses else ""
 
-    async def _take_in(self, client: ChatwootClient, one: Pending, address: str) -> None:
+    async def _take_in(self, client: ChatwootClient, one: Listed, address: str) -> None:
         """Put the messages that were missed into the inbox and sort them, in one transaction.
 
         Sorted with those that wait, so that what is overdue by now is handed off before a turn begins.
@@ -156,3 +177,18 @@ class Watchdog:
         for word in await self.store.write(keep):
             log.event("missed", bot=address, account=one.account, conversation=one.id, verdict=word)
         self.wake()
+
+
+async def _list(client: ChatwootClient, account: int, status: str, page: int) -> list[Listed]:
+    return listing.parse_listed(await client.read(listing.filter_status(account, status, page)), account)
+
+
+def _opened(some: Collection[Listed]) -> Message:
+    first = min(some, key=lambda one: one.last_at)
+    return Message(
+        "Chatwoot could not deliver to the bridge, and gave conversations to people",
+        (f"{len(some)} in the last hour, the first is {first.id}.", "Find out why: kbtool doctor bridge"),
+        Level.CRITICAL,
+        key=f"opened:{first.account}",
+        details={"account": first.account, "conversations": [one.id for one in some]},
+    )
