@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 
 from bridge.chatwoot.admin import ADMINISTRATOR, BOT_REFUSED, Admin
 from bridge.doctor.scene import Known, Scene
-from bridge.settings import Route
 from kbtool.doctor.finding import Finding, fine, note, problem
 from kbtool.errors import Rejected, ServiceError
 
@@ -63,10 +62,3 @@ async def _user(scene: Scene, known: Known, token: str) -> Finding:
         return problem("user token", said, _WHERE)
     known.admin, known.accounts = Admin(scene.chatwoot, token), accounts
     return fine("user token", f"is {person.name}'s, an administrator")
-
-
-def route_of(scene: Scene, address: str) -> Route:
-    """The first route of an address that there is: secrets and tokens are those of all its routes."""
-    found = scene.settings.route(address)
-    assert found is not None
-    return found
