@@ -96,7 +96,7 @@ LAYERS = (
     ("kbtool",),
 )
 HEAVY = {"pandas", "numpy", "scipy", "ir_measures", "httpx", "fastapi", "starlette", "uvicorn", "pydantic",
-         "jinja2", "bs4", "lxml", "markdown_it", "ruamel", "tomlkit", "aiohttp"}  # fmt: skip
+         "jinja2", "bs4", "lxml", "markdown_it", "ruamel", "tomlkit", "aiohttp", "asyncio"}  # fmt: skip
 
 
 def modules() -> Iterator[tuple[str, Path]]:

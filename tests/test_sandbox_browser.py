@@ -11,8 +11,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
+from bridge.pages.languages import Language
+from bridge.sandbox.page.words import words_of
 from bridge.sandbox.settings import AGENT_TOKEN
 from tests.test_cli import ROOT, environment
 
@@ -168,3 +171,31 @@ def test_a_draft_is_sent_from_the_page_beside_the_conversation(browser: Browser,
         customer.close()
         desk.close()
     assert complaints == []
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+def test_the_page_is_in_chinese_where_somebody_reads_that(browser: Browser, address: str, width: int) -> None:
+    complaints: list[str] = []
+    context = browser.new_context(viewport={"width": width, "height": 900}, locale="zh-CN")
+    page = context.new_page()
+    page.on("console", lambda message: complaints.append(message.text))
+    page.goto(address)
+    page.get_by_label("您的消息").fill(UNANSWERED)
+    page.get_by_label("您的消息").press("Enter")
+    expect(page.locator("#chat-state")).to_have_text("人工客服正在接待", timeout=15_000)
+    page.get_by_text("故障").click()
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert Axe().run(page).response["violations"] == []
+    page.get_by_role("link", name="English").click()
+    expect(page.get_by_label("Your message")).to_be_visible()
+    context.close()
+    assert complaints == []
+
+
+def test_both_languages_have_the_same_words() -> None:
+    english, chinese = words_of(Language.ENGLISH), words_of(Language.CHINESE)
+    for ours, theirs in zip(english, chinese, strict=True):
+        assert ours.keys() == theirs.keys()
+        assert all(value.strip() for value in theirs.values())
+        fields = {name: re.findall(r"{\w+}", value) for name, value in ours.items()}
+        assert {name: re.findall(r"{\w+}", value) for name, value in theirs.items()} == fields

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from typing import TYPE_CHECKING, Annotated
 
@@ -29,6 +28,7 @@ def try_channels(
     as_json: Json = False,
 ) -> None:
     """Send a test message over each channel that is configured, and say of each what became of it."""
+    import asyncio
     import os
 
     from kbtool.cli.channels import channels
@@ -59,6 +59,8 @@ def try_channels(
 
 async def _send(names: list[str], to: Channels) -> dict[str, str]:
     """Why each failed, or ""."""
+    import asyncio
+
     from kbtool.http import for_alerts
     from kbtool.notify import Level, Message, send
 

@@ -4,11 +4,12 @@
   const byId = (id) => document.getElementById(id);
   const wanted = new URLSearchParams(location.search);
   const EVERY = 1000;
+  const WORDS = JSON.parse(document.body.dataset.words);
   const STATES = {
-    pending: "The bot has this conversation",
-    open: "A person has this conversation",
-    resolved: "Resolved; a new message brings it back",
-    snoozed: "Snoozed",
+    pending: WORDS.has_bot,
+    open: WORDS.has_person,
+    resolved: WORDS.resolved,
+    snoozed: WORDS.snoozed,
   };
   let customer = sessionStorage.getItem("customer") || "";
   let selected = null;   // conversation on the desk; follows the customer's until one is chosen
@@ -21,7 +22,7 @@
     };
     const answer = await fetch(path, options);
     const content = answer.status === 204 ? null : await answer.json();
-    if (!answer.ok) throw new Error(content.error || "The sandbox answered " + answer.status + ".");
+    if (!answer.ok) throw new Error(content.error || `${WORDS.answered} ${answer.status}`);
     return content;
   };
   const complain = (sentence) => {
@@ -42,8 +43,8 @@
     const node = byId("message-template").content.firstElementChild.cloneNode(true);
     node.classList.add(message.who);
     if (message.private) node.classList.add("private");
-    const name = message.name || (message.who === "system" ? "Automatic" : "");
-    node.querySelector(".name").textContent = message.private ? name + " · private note" : name;
+    const name = message.name || (message.who === "system" ? WORDS.automatic : "");
+    node.querySelector(".name").textContent = message.private ? `${name} · ${WORDS.private}` : name;
     const time = node.querySelector("time");
     time.dateTime = message.at;
     time.textContent = new Date(message.at).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
@@ -170,7 +171,7 @@
   const showChat = () => {
     if (!chat) return;
     showMessages(byId("chat-log"), customer, chat.messages, true);
-    update(byId("chat-state"), STATES[chat.status] || "Ask something");
+    update(byId("chat-state"), STATES[chat.status] || WORDS.ask);
     const last = chat.messages[chat.messages.length - 1];
     // As the widget does: a pending conversation whose last word is the customer's shows somebody writing
     byId("typing").hidden = !(chat.typing || (chat.status === "pending" && last && last.who === "customer"));
@@ -204,12 +205,12 @@
     const open = conversations.filter((conversation) => conversation.status === "open").length;
     byId("waiting").hidden = !open;
     update(byId("waiting"), String(open));
-    byId("waiting").setAttribute("aria-label", open + " open");
+    byId("waiting").setAttribute("aria-label", `${open} ${WORDS.open}`);
   };
   const showThread = (thread) => {
     byId("thread").hidden = !thread;
     if (!thread) return;
-    const assigned = thread.assignee ? ", assigned to " + thread.assignee : "";
+    const assigned = thread.assignee ? `, ${WORDS.assigned} ${thread.assignee}` : "";
     update(byId("thread-title"), `#${thread.id} ${thread.name}${assigned}`);
     for (const button of document.querySelectorAll("[data-status]")) {
       button.setAttribute("aria-pressed", String(button.dataset.status === thread.status));
@@ -245,7 +246,7 @@
     chat = null;
     byId("typing").hidden = true;
     byId("chat-log").replaceChildren();
-    update(byId("chat-state"), "Ask something");
+    update(byId("chat-state"), WORDS.ask);
   };
   // The first look and a quick first question both need a customer: the same one
   let arriving = null;
@@ -258,7 +259,7 @@
   let looking = Promise.resolve();
   const refresh = () => {
     looking = looking.then(look).then(() => complain(""), (error) => complain(
-      error instanceof TypeError ? "The sandbox does not answer. Is it still running?" : error.message));
+      error instanceof TypeError ? WORDS.silent : error.message));
     return looking;
   };
   const act = async (work) => {
@@ -341,15 +342,14 @@
   });
   // Dify and the bridge: set at once, and shown as they are, whoever set them.
   const DIFY = {
-    slow: "Dify takes 8 s for an answer.", down: "Dify is down: customers are handed to people.",
-    spent: "Dify’s model has no quota left: customers are handed to people.",
+    slow: WORDS.dify_slow, down: WORDS.dify_down, spent: WORDS.dify_spent,
   };
   const showAround = (around) => {
     if (!around) return;
     const dify = byId("dify");
     if (document.activeElement !== dify) dify.value = around.dify;
     const sentences = [DIFY[around.dify] || "",
-      around.bridge ? "" : "The bridge is not running. What Chatwoot delivers waits at its door, for five seconds at most."];
+      around.bridge ? "" : WORDS.no_bridge];
     update(byId("notice"), sentences.filter(Boolean).join(" "));
     byId("notice").hidden = !byId("notice").textContent;
   };

@@ -28,9 +28,11 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
+from bridge.pages.languages import Language, language_of
 from bridge.sandbox.access import Refused
 from bridge.sandbox.page import bodies
 from bridge.sandbox.page.switches import Switches
+from bridge.sandbox.page.words import words_of
 from bridge.sandbox.records import Account, ContactInbox, Conversation, Status, User, parse_status
 from bridge.sandbox.settings import SandboxSettings
 from bridge.sandbox.state import State
@@ -64,13 +66,7 @@ class Desk:
         self._account: Account = next(iter(state.directory.accounts.values()))
         self._agent: User = next(iter(state.directory.users.values()))
         environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
-        self._page = environment.from_string(_text("page.html.j2")).render(
-            company=settings.account_name,
-            agent=self._agent.name,
-            questions=settings.suggested_questions,
-            has_drafts=bool(settings.dashboard_app),
-            has_switches=switches is not None,
-        )
+        self._page = environment.from_string(_text("page.html.j2"))
 
     def routes(self) -> list[Route]:
         return [
@@ -92,8 +88,22 @@ class Desk:
             Route("/trace/{conversation:int}", self._trace),
         ]
 
-    async def _html(self, _: Request) -> Response:
-        return HTMLResponse(self._page, headers=_HEADERS)
+    async def _html(self, request: Request) -> Response:
+        language = language_of(request)
+        other = next(one for one in Language if one is not language)
+        words, script = words_of(language)
+        page = self._page.render(
+            language=language.value,
+            other=other.value,
+            w=words,
+            script=script,
+            company=self._settings.account_name,
+            agent=self._agent.name,
+            questions=self._settings.suggested_questions,
+            has_drafts=bool(self._settings.dashboard_app),
+            has_switches=self._switches is not None,
+        )
+        return HTMLResponse(page, headers=_HEADERS)
 
     # The customer
 

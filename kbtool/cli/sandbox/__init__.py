@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -57,6 +56,7 @@ def sandbox(
 
 async def _run(settings: Settings, port: int, *, opens: bool, drafts: bool) -> None:
     import asyncio
+    import tempfile
     import webbrowser
 
     from bridge.sandbox import BotSettings, SandboxSettings, create_sandbox
