@@ -34,10 +34,10 @@ format: $(INSTALLED_DEV)
 reference: $(INSTALLED_DEV)
 	$(BIN)/python -m docs.reference.write
 
-# Known vulnerabilities in the pinned versions, by pip-audit in an environment of its own (tools/audit.py): 3 where there
+# Known vulnerabilities in the pinned versions, by pip-audit in an environment of its own (deploy/audit.py): 3 where there
 # are some, 4 where no advisory service could be asked about all of them.
 audit: .venv/constraints.txt $(AUDIT)/.installed
-	@$(PYTHON) -m tools.audit $(AUDIT)/bin/pip-audit .venv/constraints.txt
+	@$(PYTHON) -m deploy.audit $(AUDIT)/bin/pip-audit .venv/constraints.txt
 
 # All comparisons of the documents, about an hour; an interrupted one goes on. BENCH=--short shows in some minutes that
 # all of them work, BENCH=--readme puts the figures into the documents (python -m benchmarks --help).

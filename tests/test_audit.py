@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.audit import Audit, audit, read
+from deploy.audit import Audit, audit, read
 
 SOUND = {"name": "attrs", "version": "26.1.0", "vulns": []}
 FLAWED = {
